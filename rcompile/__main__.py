@@ -1,0 +1,5 @@
+"""`python -m rcompile`."""
+
+from rcompile.cli import main
+
+main()

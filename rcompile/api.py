@@ -1,0 +1,102 @@
+"""The Python interface: what the command line does, as calls."""
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rcompile.compiler import compile_file, data_for
+from rcompile.errors import VerificationFailed
+from rcompile.ir import container
+from rcompile.ir.container import Compiled
+from rcompile.options import Options
+from rcompile.pipeline import Trace
+from rcompile.report.build import build_report
+from rcompile.report.html import to_html
+from rcompile.report.output import OutputFolder
+from rcompile.report.schema import Report, to_json
+from rcompile.targets import Target, resolve_target
+from rcompile.verification.data import random_data
+from rcompile.verification.verify import Verified, reference_of, verify_file
+
+DEFAULT_TARGET = "isaac"
+
+
+def compile_model(
+    model: str | Path, *, target: str | Target = DEFAULT_TARGET, data: str | Path | None = None,
+    calibration: str | Path | None = None, output: str | Path | None = None, options: Options | None = None,
+    trace: Trace | None = None, command: tuple[str, ...] | None = None,
+) -> Report:  # fmt: skip
+    """Compile a model, verify the program by executing it, and write program.rcx, report.json and report.html.
+
+    Args:
+        model: an ONNX file; it is not changed.
+        target: a preset's name, a .toml file, or a Target.
+        data: an .npz file to verify on: one array per model input, samples along axis 0, optional `labels`.
+        calibration: an .npz file for the activation ranges of a float model; without, `data` is used.
+        output: the folder to write; without, `<model stem>.rcompile` in the current folder.
+        options: choices, else the defaults.
+        trace: records and shows what happens.
+        command: what to name in the report as the command that made it.
+
+    Returns:
+        The report. Its `verification.exact.status` says whether the program computes what the model says.
+
+    Raises:
+        RcompileError: one of its subclasses, each with one clear message.
+    """
+    clock, started = time.perf_counter(), datetime.now(UTC).isoformat(timespec="seconds")
+    trace = trace or Trace()
+    path = Path(model)
+    chosen = resolve_target(target) if isinstance(target, str) else target
+    with OutputFolder(Path(output) if output else Path(f"{path.stem}.rcompile")) as folder:
+        result = compile_file(
+            path, chosen, folder.path("program.rcx"), options or Options(), trace,
+            data_path=Path(data) if data else None, calibration_path=Path(calibration) if calibration else None,
+        )  # fmt: skip
+        report = build_report(
+            result,
+            command=command if command is not None else tuple(sys.argv),
+            started=started,
+            elapsed_s=time.perf_counter() - clock,
+            phases=trace.phases,
+        )
+        folder.path("report.json").write_bytes(to_json(report))
+        folder.path("report.html").write_text(to_html(report), encoding="utf-8")
+        folder.commit()
+    return report
+
+
+def load_program(path: str | Path) -> Compiled:
+    """Read program.rcx (or the folder that holds it)."""
+    return container.load(program_file(Path(path)))
+
+
+def verify(
+    program: str | Path, *, data: str | Path | None = None, exact_samples: int = 0, seed: int = 0,
+    trace: Trace | None = None,
+) -> Verified:  # fmt: skip
+    """Verify a program file on data, from the file alone.
+
+    Args:
+        program: program.rcx or the folder that holds it.
+        data: an .npz file; without, seeded random inputs.
+        exact_samples: samples of the exact comparison; 0: as many as the work limit allows.
+        seed: of random inputs.
+        trace: records and shows what happens.
+
+    Raises:
+        VerificationFailed: the program computes something else than its model.
+    """
+    path = program_file(Path(program))
+    graph, _ = reference_of(container.load(path))
+    samples = data_for(graph, Path(data) if data else None) or random_data(graph, seed, None)
+    found = verify_file(path, samples, trace or Trace(), exact_samples=exact_samples)
+    if not found.exact.passed:
+        raise VerificationFailed(f"the program computes something else than its model: {found.exact.first_failure()}")
+    return found
+
+
+def program_file(path: Path) -> Path:
+    """Return the program file that a path means: itself, or the one in a folder."""
+    return path / "program.rcx" if path.is_dir() else path

@@ -1,0 +1,99 @@
+"""Run a placed program on data: digital segments by onnxruntime, matrices by an engine."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rcompile.backends.epilogue import apply
+from rcompile.backends.im2col import tensor_of, vectors_of
+from rcompile.frontend.runtime import Session
+from rcompile.ir.graph import Batch
+from rcompile.ir.matrix import Segment
+from rcompile.ir.placed import PlacedProgram
+
+Tensors = Mapping[str, np.ndarray]
+Observer = Callable[[int, list[np.ndarray], NDArray[np.int64]], None]
+
+VECTOR_BYTES = 2**26
+"""Input vectors of one matrix held at once."""
+
+
+class Engine(Protocol):
+    """What computes accumulators."""
+
+    name: str
+    placed: PlacedProgram
+
+    def accumulate(self, index: int, vectors: np.ndarray) -> NDArray[np.int64]:
+        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""
+        ...
+
+
+class Executor:
+    """A program ready to run on an engine.
+
+    Args:
+        engine: computes accumulators.
+        observe: called with (matrix, its input codes run by run, its accumulators) after each matrix.
+    """
+
+    def __init__(self, engine: Engine, observe: Observer | None = None) -> None:
+        self.engine = engine
+        self.source = engine.placed.program.source
+        self._observe = observe
+        self._sessions = {segment.name: Session(segment.model) for segment in self.source.segments}
+
+    def run(self, inputs: Tensors, progress: Callable[[int], None] | None = None) -> dict[str, np.ndarray]:
+        """Return the model's outputs, samples along axis 0.
+
+        Args:
+            inputs: one array per model input, samples along axis 0.
+            progress: called with the number of samples done since the last call.
+        """
+        samples = len(next(iter(inputs.values())))
+        parts = []
+        for start in range(0, samples, self.samples_at_once()):
+            stop = min(start + self.samples_at_once(), samples)
+            parts.append(self._run_chunk(list(runs_of(self.source.batch, inputs, start, stop))))
+            if progress is not None:
+                progress(stop - start)
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def samples_at_once(self) -> int:
+        """Return how many samples keep the largest matrix's vectors within bounds."""
+        largest = max(m.vectors * m.groups * m.rows * (1 if m.input.bits <= 8 else 2) for m in self.source.matrices)
+        return max(1, VECTOR_BYTES // largest)
+
+    def _run_chunk(self, runs: Sequence[Tensors]) -> dict[str, np.ndarray]:
+        tensors: dict[str, list[np.ndarray]] = {name: [run[name] for run in runs] for name in runs[0]}
+        for index, step in zip(self.source.order, self.source.steps(), strict=True):
+            if isinstance(step, Segment):
+                session = self._sessions[step.name]
+                found = [session.run({name: tensors[name][i] for name in step.inputs}) for i in range(len(runs))]
+                tensors.update({name: [result[name] for result in found] for name in step.outputs})
+            else:
+                tensors[step.output] = self._matrix(index, tensors[step.input.tensor])
+        join = np.concatenate if self.source.batch.leading_axis else np.stack
+        return {value.name: join(tensors[value.name]) for value in self.source.outputs}
+
+    def _matrix(self, index: int, codes: list[np.ndarray]) -> list[np.ndarray]:
+        matrix = self.source.matrices[index]
+        vectors = [vectors_of(matrix, run) for run in codes]
+        accumulators = self.engine.accumulate(index, np.concatenate(vectors))
+        if self._observe is not None:
+            self._observe(index, codes, accumulators)
+        outputs = apply(matrix.epilogue, accumulators)
+        borders = np.cumsum([len(run) for run in vectors])[:-1]
+        pieces = np.split(outputs, borders)
+        return [tensor_of(matrix, piece, run.shape) for piece, run in zip(pieces, codes, strict=True)]
+
+
+def runs_of(batch: Batch, inputs: Tensors, start: int, stop: int) -> Iterator[dict[str, np.ndarray]]:
+    """Yield what the model is fed for samples start..stop-1: all at once where its batch axis is free."""
+    if batch.free:
+        yield {name: array[start:stop] for name, array in inputs.items()}
+        return
+    for index in range(start, stop):
+        yield {name: array[index : index + 1] if batch.leading_axis else array[index] for name, array in inputs.items()}

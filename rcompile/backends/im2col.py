@@ -1,0 +1,47 @@
+"""Convolution inputs as vectors."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from rcompile.ir.matrix import Matrix
+
+
+def vectors_of(matrix: Matrix, codes: np.ndarray) -> np.ndarray:
+    """Return the unsigned input vectors of a tensor, sample by sample.
+
+    Args:
+        matrix: the matrix that reads the tensor.
+        codes: (samples, C, *spatial) for a window, else (..., K).
+
+    Returns:
+        (vectors, G, K) unsigned: code - minimum. Padding holds the zero point. Row order: channel, then kernel.
+    """
+    low = matrix.input.minimum
+    unsigned = (codes.astype(np.int32) - low).astype(np.uint8 if matrix.input.bits <= 8 else np.uint16)
+    window = matrix.window
+    if window is None:
+        return unsigned.reshape(-1, 1, matrix.rows)
+    axes = len(window.kernel)
+    pads = [(0, 0), (0, 0), *zip(window.pads_begin, window.pads_end, strict=True)]
+    padded = np.pad(unsigned, pads, constant_values=matrix.input.zero_point - low)
+    reach = tuple((k - 1) * d + 1 for k, d in zip(window.kernel, window.dilations, strict=True))
+    views = sliding_window_view(padded, reach, axis=tuple(range(2, 2 + axes)))
+    picked = views[
+        (slice(None), slice(None), *(slice(None, None, s) for s in window.strides),
+         *(slice(None, None, d) for d in window.dilations))
+    ]  # fmt: skip
+    samples = padded.shape[0]
+    channels = padded.shape[1] // matrix.groups
+    grouped = picked.reshape(samples, matrix.groups, channels, *window.output_shape, *window.kernel)
+    order = (0, *range(3, 3 + axes), 1, 2, *range(3 + axes, 3 + 2 * axes))
+    return grouped.transpose(order).reshape(samples * window.positions, matrix.groups, matrix.rows)
+
+
+def tensor_of(matrix: Matrix, outputs: np.ndarray, codes_shape: tuple[int, ...]) -> np.ndarray:
+    """Put outputs (vectors, G * N) back into the shape of the operator's result."""
+    if matrix.window is None:
+        return outputs.reshape(*codes_shape[:-1], outputs.shape[1])
+    samples = codes_shape[0]
+    spatial = matrix.window.output_shape
+    tensor = outputs.reshape(samples, *spatial, outputs.shape[1])
+    return np.ascontiguousarray(np.moveaxis(tensor, -1, 1))

@@ -1,0 +1,245 @@
+"""`rcompile`: the verbs and their flags."""
+
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
+
+from rcompile.errors import InternalError, RcompileError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+REPORT_A_BUG = "this is a bug in rcompile: please report it with the command, this message and `rcompile --version`"
+
+app = App(
+    name="rcompile",
+    help="Compile an ONNX model to RRAM crossbar tiles, execute the mapped program, and say whether it is right.",
+    version=lambda: f"rcompile {metadata.version('rcompile')}",
+    result_action="return_value",
+)
+
+Bits = Annotated[int, Parameter(validator=Number(gte=1, lte=16))]
+Debug = Annotated[bool, Parameter(negative=(), help="Show a traceback when something fails.")]
+Data = Annotated[
+    Path | None,
+    Parameter(help="Samples to verify on: .npz, one array per model input, samples along axis 0, optional 'labels'."),
+]
+ExactSamples = Annotated[
+    int,
+    Parameter(validator=Number(gte=0), help="Samples to compare crossbar by crossbar; 0: what some seconds allow."),
+]
+Seed = Annotated[int, Parameter(validator=Number(gte=0), help="Seed of everything drawn at random.")]
+Settings = Annotated[
+    tuple[str, ...],
+    Parameter(name="--set", negative=(), consume_multiple=False,
+              help="Override a field of the target, FIELD=VALUE (e.g. crossbar.rows=256); may be repeated."),
+]  # fmt: skip
+
+
+@app.default
+def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parameter
+    model: Annotated[Path, Parameter(help="The ONNX file. It is not changed.")],
+    /,
+    *,
+    target: Annotated[str, Parameter(help="The architecture: a name that `rcompile targets` lists, or a .toml file.")] = "isaac",
+    set_: Settings = (),
+    data: Data = None,
+    calibration: Annotated[
+        Path | None, Parameter(help="Samples for the activation ranges of a float model: .npz; default: those of --data.")
+    ] = None,
+    output: Annotated[
+        Path | None, Parameter(name=["--output", "-o"], help="The folder to write; default: <model>.rcompile.")
+    ] = None,
+    weight_bits: Annotated[Bits, Parameter(help="Bits of a float model's weights, 1 to 16.")] = 8,
+    input_bits: Annotated[Bits, Parameter(help="Bits of a float model's activations, 1 to 16.")] = 8,
+    replicate: Annotated[
+        bool, Parameter(negative=(), help="Copy layers over the free crossbars for the shortest pipeline interval.")
+    ] = False,
+    verify: Annotated[bool, Parameter(negative="--no-verify", help="Execute the program and compare it with the model.")] = True,
+    exact_samples: ExactSamples = 0,
+    seed: Seed = 0,
+    print_ir_after: Annotated[
+        tuple[str, ...],
+        Parameter(negative=(), consume_multiple=False, help="Print the program after a pass (to stderr); may be repeated."),
+    ] = (),
+    json: Annotated[str | None, Parameter(help="Where to write report.json as well; '-' is stdout.")] = None,
+    debug: Debug = False,  # noqa: ARG001 - read by main
+) -> int:
+    """Compile a model, verify the mapped program by executing it, and write a report."""
+    from rcompile.api import compile_model
+    from rcompile.cli.progress import RichProgress
+    from rcompile.options import Options
+    from rcompile.pipeline import Trace
+    from rcompile.report.console import print_summary
+    from rcompile.report.schema import to_json
+    from rcompile.targets import resolve_target
+
+    console = human_console(to_stderr=json == "-" or not sys.stdout.isatty())
+    folder = output or Path(f"{model.stem}.rcompile")
+    with RichProgress() as progress:
+        report = compile_model(
+            model,
+            target=resolve_target(target, parse_settings(set_)),
+            data=data,
+            calibration=calibration,
+            output=folder,
+            options=Options(weight_bits, input_bits, replicate, verify, exact_samples, seed),
+            trace=Trace(print_after=print_ir_after, show=lambda text: print(text, file=sys.stderr), progress=progress),  # noqa: T201
+            command=("rcompile", *sys.argv[1:]),
+        )
+    print_summary(report, console, f"{folder}{os.sep}")
+    if json == "-":
+        sys.stdout.write(to_json(report).decode())
+    elif json is not None:
+        write_text(Path(json), to_json(report).decode())
+    return 6 if report.verification.exact.status == "fail" else 0
+
+
+@app.command
+def verify(
+    program: Annotated[Path, Parameter(help="program.rcx, or the folder that holds it.")],
+    /,
+    *,
+    data: Data = None,
+    exact_samples: ExactSamples = 0,
+    seed: Seed = 0,
+    debug: Debug = False,  # noqa: ARG001 - read by main
+) -> int:
+    """Check and execute a program file again, from the file alone."""
+    from rcompile import api
+    from rcompile.cli.progress import RichProgress
+    from rcompile.pipeline import Trace
+
+    with RichProgress() as progress:
+        found = api.verify(program, data=data, exact_samples=exact_samples, seed=seed, trace=Trace(progress=progress))
+    console = human_console(to_stderr=False)
+    console.print(f"[bold green]PASS[/] {len(found.exact.layers)} layers equal integer arithmetic bit for bit "
+                  f"on {found.exact.samples} of {found.data.samples} samples")  # fmt: skip
+    for name, value in (("quantized model", found.accuracy.quantized), ("mapped program", found.accuracy.ideal),
+                        ("same top-1 as onnxruntime", found.accuracy.agreement)):  # fmt: skip
+        if value is not None:
+            console.print(f"{name}: {100 * value:.2f} %")
+    return 0
+
+
+@app.command
+def inspect(
+    file: Annotated[Path, Parameter(help="program.rcx, the folder that holds it, or an ONNX file.")],
+    /,
+    *,
+    blocks: Annotated[bool, Parameter(negative=(), help="List every block with its place.")] = False,
+    debug: Debug = False,  # noqa: ARG001 - read by main
+) -> int:
+    """Show what a program holds, or what of a model can be mapped."""
+    from rcompile.cli.inspect import inspect_file
+
+    inspect_file(file, human_console(to_stderr=False), blocks=blocks)
+    return 0
+
+
+@app.command
+def targets(
+    name: Annotated[str | None, Parameter(help="Show this target, a preset or a .toml file, with its sources.")] = None,
+    /,
+    *,
+    debug: Debug = False,  # noqa: ARG001 - read by main
+) -> int:
+    """List the architectures, or show one."""
+    from rcompile.cli.inspect import show_target
+    from rcompile.targets import list_targets, resolve_target
+
+    console = human_console(to_stderr=False)
+    if name is not None:
+        show_target(resolve_target(name), console)
+        return 0
+    for preset, summary in list_targets().items():
+        console.print(f"[bold]{preset:12}[/] {summary}", highlight=False)
+    return 0
+
+
+@app.command
+def schema(*, debug: Debug = False) -> int:  # noqa: ARG001 - read by main
+    """Print the JSON Schema of report.json."""
+    import json
+
+    from rcompile.report.schema import json_schema
+
+    sys.stdout.write(json.dumps(json_schema(), indent=1) + "\n")
+    return 0
+
+
+def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
+    """Split FIELD=VALUE texts."""
+    found = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set: '{text}' is not FIELD=VALUE", hint="for example --set crossbar.rows=256")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that the user asked for."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--json: {path} cannot be written: {error.strerror}") from error
+
+
+def human_console(*, to_stderr: bool) -> "Console":
+    """Return where people read; colours only on terminals."""
+    from rich.console import Console
+
+    console = Console(stderr=to_stderr, highlight=False)
+    if not console.is_terminal:
+        console = Console(stderr=to_stderr, highlight=False, width=110, soft_wrap=False)
+    return console
+
+
+def run(call: "Callable[[], object]", *, debug: bool) -> int:
+    """Run a verb; turn what it raises into a message and an exit code."""
+    try:
+        code = call()
+    except KeyboardInterrupt:
+        return fail("interrupted; nothing was written", 130)
+    except BrokenPipeError:
+        return 141
+    except RcompileError as error:
+        if debug:
+            raise
+        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+        hint = f"\n{REPORT_A_BUG}" if isinstance(error, InternalError) else ""
+        return fail(f"{error}{notes}{hint}", error.exit_code)
+    except MemoryError:
+        return fail("out of memory", InternalError.exit_code)
+    except Exception as error:  # noqa: BLE001 - the last line of defence; --debug shows where
+        if debug:
+            raise
+        return fail(f"{type(error).__name__}: {error}\n{REPORT_A_BUG}", InternalError.exit_code)
+    return code if isinstance(code, int) else 0
+
+
+def fail(message: str, code: int) -> int:
+    """Print an error to stderr."""
+    sys.stderr.write(f"error: {message}\n")
+    return code
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    arguments = sys.argv[1:]
+    if not arguments:
+        arguments = ["--help"]
+    try:
+        command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        sys.exit(fail(f"{error}\nhint: rcompile --help lists the verbs and flags", UsageError.exit_code))
+    sys.exit(run(lambda: command(*bound.args, **bound.kwargs), debug="--debug" in arguments))

@@ -1,0 +1,123 @@
+"""The compiler on one page: from an ONNX file to a placed, executed and verified program."""
+
+from pathlib import Path
+
+from rcompile.backends.executor import runs_of
+from rcompile.devices import IDEAL
+from rcompile.frontend.calibrate import calibrate
+from rcompile.frontend.export import to_onnx
+from rcompile.frontend.load import file_digest, load
+from rcompile.ir import container
+from rcompile.ir.container import Compiled
+from rcompile.ir.crossbar import CrossbarProgram
+from rcompile.ir.graph import Graph
+from rcompile.ir.matrix import MatrixProgram
+from rcompile.ir.placed import PlacedProgram
+from rcompile.mapper.packing import crossbars_per_copy
+from rcompile.mapper.replication import balanced_copies
+from rcompile.options import Options
+from rcompile.passes.assign_adcs import assign_adcs
+from rcompile.passes.canonicalize import canonicalize
+from rcompile.passes.flip_weights import flip_weights
+from rcompile.passes.fold_batch_norm import fold_batch_norm
+from rcompile.passes.fold_constants import fold_constants
+from rcompile.passes.lower import lower
+from rcompile.passes.partition import partition
+from rcompile.passes.place import place
+from rcompile.passes.quantize import Precision, needs_ranges, quantize
+from rcompile.passes.replicate import replicate
+from rcompile.passes.schedule import schedule
+from rcompile.passes.slice_inputs import slice_inputs
+from rcompile.pipeline import Trace
+from rcompile.result import Result
+from rcompile.targets import Target
+from rcompile.targets.schema import as_dict
+from rcompile.verification.data import DataSet, load_data, random_data
+from rcompile.verification.verify import verify_file
+
+
+def compile_file(
+    path: Path, target: Target, program_path: Path, options: Options, trace: Trace,
+    *, data_path: Path | None = None, calibration_path: Path | None = None,
+) -> Result:  # fmt: skip
+    """Compile an ONNX file, write program.rcx, then verify what was written by executing it.
+
+    Args:
+        path: the model; it is not changed.
+        target: the architecture.
+        program_path: where to write the program.
+        options: choices.
+        trace: records what happens.
+        data_path: samples to verify on; without, seeded random ones.
+        calibration_path: samples for the activation ranges of a float model; without, those of `data_path`.
+    """
+    with trace.phase("load"):
+        graph = load(path)
+        sha256 = file_digest(path)
+        data = data_for(graph, data_path)
+        calibration = data_for(graph, calibration_path)
+
+    simple = simplify(graph, trace)
+    quantized, ranges_from = quantize_floats(simple, calibration, data, options, trace)
+    matrices = trace.run(lower, quantized)
+    placed = map_matrices(matrices, target, options, trace)
+
+    came_quantized = ranges_from == "model"
+    reference = path.read_bytes() if came_quantized else to_onnx(quantized)
+    compiled = Compiled(placed, reference, "model" if came_quantized else "rcompile", as_dict(target))
+    with trace.phase("write"):
+        program_hash = container.save(compiled, program_path)
+
+    verified = None
+    if options.verify:
+        samples = data or random_data(graph, options.seed, calibration)
+        original = None if came_quantized else path
+        verified = verify_file(program_path, samples, trace, exact_samples=options.exact_samples, original=original)
+    return Result(path, sha256, graph, compiled, program_hash, target, IDEAL, options, ranges_from, verified)
+
+
+def simplify(graph: Graph, trace: Trace) -> Graph:
+    """Fold what needs no computation at run time."""
+    graph = trace.run(fold_constants, graph)
+    graph = trace.run(canonicalize, graph)
+    return trace.run(fold_batch_norm, graph)
+
+
+def quantize_floats(
+    graph: Graph, calibration: DataSet | None, data: DataSet | None, options: Options, trace: Trace
+) -> tuple[Graph, str]:
+    """Quantize what is float; return the graph and where its ranges come from. Quantized models stay as they are."""
+    tensors = needs_ranges(graph)
+    if not tensors:
+        return graph, "model"
+    samples, origin = calibration or data, "calibration" if calibration else "data" if data else "random"
+    if samples is None:
+        samples = random_data(graph, options.seed, None)
+    with trace.phase("calibrate"):
+        ranges = calibrate(graph, tensors, list(runs_of(graph.batch, samples.inputs, 0, samples.samples)))
+    return trace.run(quantize, graph, ranges, Precision(options.weight_bits, options.input_bits)), origin
+
+
+def map_matrices(matrices: MatrixProgram, target: Target, options: Options, trace: Trace) -> PlacedProgram:
+    """Cut integer matrices into blocks and put them on the target's crossbars."""
+    program = trace.run(partition, matrices, target)
+    program = trace.run(slice_inputs, program, target)
+    program = trace.run(flip_weights, program)
+    program = trace.run(assign_adcs, program)
+    program = trace.run(replicate, program, copies_of(program, target, options))
+    placed = trace.run(place, program, target)
+    return trace.run(schedule, placed, target)
+
+
+def copies_of(program: CrossbarProgram, target: Target, options: Options) -> tuple[int, ...]:
+    """Return the copies of each matrix: one, or with --replicate what the shortest pipeline interval takes."""
+    costs = [crossbars_per_copy(program, item) for item in program.matrices]
+    if not options.replicate or sum(costs) > target.crossbars_available:
+        return (1,) * len(costs)
+    vectors = [item.matrix.vectors for item in program.matrices]
+    return balanced_copies(vectors, costs, target.crossbars_available)
+
+
+def data_for(graph: Graph, path: Path | None) -> DataSet | None:
+    """Read a data set for a model."""
+    return load_data(path, graph.inputs, leading_axis=graph.batch.leading_axis) if path else None

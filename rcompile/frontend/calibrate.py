@@ -1,0 +1,60 @@
+"""Ranges of float tensors over calibration samples, by onnxruntime.quantization's calibrators."""
+
+import logging
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from rcompile.errors import InternalError
+from rcompile.frontend.export import to_onnx
+from rcompile.ir.graph import Array, Graph, Value
+
+
+def calibrate(graph: Graph, names: tuple[str, ...], feeds: Iterable[Mapping[str, Array]]) -> dict[str, tuple[float, float]]:
+    """Return the least and largest value of each named tensor.
+
+    Args:
+        graph: a float graph.
+        names: float32 tensors of it.
+        feeds: the model's inputs, run by run.
+    """
+    inputs = {value.name for value in graph.inputs}
+    inner = [name for name in names if name not in inputs]
+    feeds = list(feeds)
+    ranges = {
+        name: (min(float(feed[name].min()) for feed in feeds), max(float(feed[name].max()) for feed in feeds))
+        for name in names
+        if name in inputs
+    }
+    if inner:
+        ranges |= inner_ranges(graph, inner, feeds)
+    return ranges
+
+
+def inner_ranges(graph: Graph, names: list[str], feeds: list[Mapping[str, Array]]) -> dict[str, tuple[float, float]]:
+    """Run the calibrator; it observes only outputs of operators, so the model inputs are not its business."""
+    from onnxruntime.quantization.calibrate import CalibrationDataReader, MinMaxCalibrater
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._feeds = iter(feeds)
+
+        def get_next(self) -> Mapping[str, Array] | None:
+            return next(self._feeds, None)
+
+    watched = replace(graph, outputs=tuple(Value(name, "float32", None) for name in names))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(to_onnx(watched))
+        logging.getLogger("onnxruntime.quantization").setLevel(logging.ERROR)
+        kinds = sorted({graph.producers[name].op_type for name in names})
+        calibrator = MinMaxCalibrater(path, kinds, Path(folder) / "augmented.onnx")
+        calibrator.augment_graph()
+        calibrator.create_inference_session()
+        calibrator.collect_data(Reader())
+        found = calibrator.compute_data()
+    missing = [name for name in names if name not in found.keys()]  # noqa: SIM118 - not a mapping
+    if missing:
+        raise InternalError(f"the calibrator gave no range for {', '.join(missing)}")
+    return {name: (found[name].range_value[0].item(), found[name].range_value[1].item()) for name in names}

@@ -1,0 +1,156 @@
+"""A matrix as onnxruntime's integer operators: the reference that exactness is measured against.
+
+ConvInteger and MatMulInteger multiply bytes. Wider weights and inputs are split into bytes, multiplied pairwise
+and recombined in int64. Weights are fed as uint8 with zero point 128, since signed weights saturate in
+onnxruntime's kernels on processors without VNNI. Nothing here knows of slices, signs or blocks.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from rcompile.frontend.runtime import Session
+from rcompile.ir.matrix import Matrix
+
+OPSET = 17
+MICROSOFT = "com.microsoft"
+BYTE = 256
+LARGEST_K = 2**31 // (255 * 255)
+"""Products of bytes that an int32 accumulator surely holds."""
+
+
+class IntegerOperator:
+    """One matrix with its epilogue, executed by onnxruntime."""
+
+    def __init__(self, matrix: Matrix) -> None:
+        self._session = Session(build(matrix), optimize=False)
+
+    def run(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return accumulators (int64) and outputs, both in the shape of the operator's result."""
+        found = self._session.run({"codes": codes})
+        return found["accumulators"], found["outputs"]
+
+
+@dataclass
+class Draft:
+    """Nodes and constants under construction."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+
+    def constant(self, array: np.ndarray) -> str:
+        """Add a constant."""
+        name = f"constant{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def add(self, op_type: str, *inputs: str, name: str = "", domain: str = "", **attributes: object) -> str:
+        """Append a node; return its output."""
+        output = name or f"value{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op_type, list(inputs), [output], domain=domain, **attributes))
+        return output
+
+
+def build(matrix: Matrix) -> bytes:
+    """Return the model: codes -> accumulators, outputs."""
+    draft = Draft()
+    terms = []
+    for code, zero, input_shift in input_bytes(matrix, draft):
+        for digit, weight_zero, weight_shift in weight_bytes(matrix.weights.astype(np.int64)):
+            for product in products(matrix, draft, code, zero, digit, weight_zero):
+                wide = draft.add("Cast", product, to=TensorProto.INT64)
+                factor = draft.constant(np.array(1 << (input_shift + weight_shift), np.int64))
+                terms.append(draft.add("Mul", wide, factor))
+    total = terms[0]
+    for term in terms[1:]:
+        total = draft.add("Add", total, term)
+    draft.add("Identity", total, name="accumulators")
+    epilogue(matrix, draft, total)
+    graph = helper.make_graph(
+        draft.nodes,
+        "integer_operator",
+        [helper.make_tensor_value_info("codes", element(matrix.input.dtype), None)],
+        [onnx.ValueInfoProto(name="accumulators"), onnx.ValueInfoProto(name="outputs")],
+        draft.constants,
+    )
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
+    return helper.make_model(graph, ir_version=8, opset_imports=opsets).SerializeToString()
+
+
+def element(dtype: str) -> int:
+    """Return ONNX's name of an element type."""
+    return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+
+def input_bytes(matrix: Matrix, draft: Draft) -> list[tuple[str, int, int]]:
+    """Return the input as bytes: (uint8 tensor, its zero point, its shift), least significant first."""
+    low = matrix.input.minimum
+    zero = matrix.input.zero_point - low
+    wide = draft.add("Cast", "codes", to=TensorProto.INT32)
+    unsigned = draft.add("Sub", wide, draft.constant(np.array(low, np.int32)))
+    if matrix.input.bits <= 8:
+        return [(draft.add("Cast", unsigned, to=TensorProto.UINT8), zero, 0)]
+    base = draft.constant(np.array(BYTE, np.int32))
+    high = draft.add("Div", unsigned, base)
+    rest = draft.add("Sub", unsigned, draft.add("Mul", high, base))
+    return [
+        (draft.add("Cast", rest, to=TensorProto.UINT8), zero % BYTE, 0),
+        (draft.add("Cast", high, to=TensorProto.UINT8), zero // BYTE, 8),
+    ]
+
+
+def weight_bytes(weights: np.ndarray) -> list[tuple[np.ndarray, int, int]]:
+    """Return weights as bytes: (uint8 array, its zero point, its shift); the last is signed, the others are not."""
+    digits = []
+    shift = 0
+    while weights.min() < -128 or weights.max() > 127:
+        digits.append((weights % BYTE, 0, shift))
+        weights, shift = weights // BYTE, shift + 8
+    digits.append((weights + 128, 128, shift))
+    return [(digit.astype(np.uint8), zero, at) for digit, zero, at in digits]
+
+
+def products(matrix: Matrix, draft: Draft, code: str, zero: int, digit: np.ndarray, weight_zero: int) -> list[str]:
+    """Return int32 products whose sum is one pair of bytes multiplied."""
+    zeros = [draft.constant(np.array(value, np.uint8)) for value in (zero, weight_zero)]
+    window = matrix.window
+    if window is not None:
+        weight = digit.transpose(0, 2, 1).reshape(matrix.groups * matrix.columns, -1, *window.kernel)
+        return [
+            draft.add("ConvInteger", code, draft.constant(weight), *zeros, group=matrix.groups,
+                      kernel_shape=window.kernel, strides=window.strides, dilations=window.dilations,
+                      pads=(*window.pads_begin, *window.pads_end))
+        ]  # fmt: skip
+    found = []
+    for start in range(0, matrix.rows, LARGEST_K):
+        part = digit[0, start : start + LARGEST_K]
+        bounds = [draft.constant(np.array([value], np.int64)) for value in (start, start + len(part), -1)]
+        rows = code if len(part) == matrix.rows else draft.add("Slice", code, *bounds)
+        found.append(draft.add("MatMulInteger", rows, draft.constant(part), *zeros))
+    return found
+
+
+def epilogue(matrix: Matrix, draft: Draft, total: str) -> None:
+    """Append bias, scale and requantization (docs/semantics.md, section 5)."""
+    end = matrix.epilogue
+    shape = (-1,) if matrix.window is None else (-1, *(1 for _ in matrix.window.kernel))
+
+    def column(array: np.ndarray) -> str:
+        return draft.constant(array.reshape(shape))
+
+    if end.integer_bias is not None:
+        total = draft.add("Add", total, column(end.integer_bias))
+    value = draft.add("Cast", total, to=TensorProto.FLOAT)
+    quantize = end.requantize
+    fused = quantize is not None and quantize.multiplier is not None
+    value = draft.add("Mul", value, column(quantize.multiplier if fused else end.scale))
+    if not fused and end.bias is not None:
+        value = draft.add("Add", value, column(end.bias))
+    if quantize is None:
+        draft.add("Identity", value, name="outputs")
+        return
+    scale = draft.constant(np.array(1.0 if fused else quantize.scale, np.float32))
+    zero = draft.constant(np.array(quantize.zero_point, quantize.dtype))
+    draft.add("QuantizeLinear", value, scale, zero, name="outputs", domain=MICROSOFT)

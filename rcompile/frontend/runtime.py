@@ -1,0 +1,49 @@
+"""onnxruntime behind one small interface: quiet, single-threaded, and so reproducible."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnxruntime
+
+from rcompile.errors import InputError, Origin
+from rcompile.ir.graph import Array
+
+ERRORS_ONLY = 4
+
+
+class Session:
+    """A model ready to run.
+
+    Args:
+        model: serialized ONNX, or the path of a file.
+        optimize: let onnxruntime fuse operators (QDQ patterns become its integer kernels).
+
+    Raises:
+        InputError: onnxruntime cannot load the model.
+    """
+
+    def __init__(self, model: bytes | Path, *, optimize: bool = True) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # floating-point sums must not depend on the number of threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = ERRORS_ONLY
+        options.enable_cpu_mem_arena = False
+        level = onnxruntime.GraphOptimizationLevel
+        options.graph_optimization_level = level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
+        source = str(model) if isinstance(model, Path) else model
+        try:
+            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its exceptions share no base class but Exception
+            file = str(model) if isinstance(model, Path) else ""
+            raise InputError(f"onnxruntime cannot load the model: {' '.join(str(error).split())[:400]}",
+                             at=Origin(file)) from error  # fmt: skip
+        self.inputs = tuple(value.name for value in self._session.get_inputs())
+        self.outputs = tuple(value.name for value in self._session.get_outputs())
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run once; return each output by name."""
+        try:
+            results = self._session.run(None, {name: feeds[name] for name in self.inputs})
+        except Exception as error:  # as above
+            raise InputError(f"onnxruntime fails on the model: {' '.join(str(error).split())[:400]}") from error
+        return dict(zip(self.outputs, results, strict=True))

@@ -1,0 +1,43 @@
+"""Bytes between tiles per inference.
+
+Each matrix has a home tile, the one with most of its crossbars, where its partial sums meet and its output is
+made. Tiles that hold other parts send their partial sums home; outputs go from home to the tiles of each consumer,
+in proportion to the crossbars that they hold. Model inputs and outputs come from outside and are not counted.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rcompile.ir.crossbar import CrossbarProgram
+
+PARTIAL_SUM_BYTES = 4
+
+
+def tile_flows(program: CrossbarProgram, places: NDArray[np.void], crossbars_per_tile: int, tiles: int) -> NDArray[np.int64]:
+    """Return (tiles, tiles): bytes from one tile to another."""
+    tile = places["crossbar"] // crossbars_per_tile
+    counts = np.zeros((len(program.matrices), tiles), np.int64)
+    held = np.unique(np.stack([program.blocks["matrix"], places["crossbar"]], axis=1), axis=0)
+    np.add.at(counts, (held[:, 0], held[:, 1] // crossbars_per_tile), 1)
+    homes = counts.argmax(axis=1)
+    flows = np.zeros((tiles, tiles), np.int64)
+    for edge in program.source.edges:
+        share = counts[edge.consumer] / counts[edge.consumer].sum()
+        flows[homes[edge.producer]] += np.rint(edge.bytes * share).astype(np.int64)
+    for index, item in enumerate(program.matrices):
+        if np.count_nonzero(counts[index]) > 1:
+            own = program.blocks["matrix"] == index
+            flows[:, homes[index]] += partial_sum_bytes(program.blocks[own], tile[own], tiles, item.matrix.vectors, item.replicas)
+    np.fill_diagonal(flows, 0)
+    return flows
+
+
+def partial_sum_bytes(
+    blocks: NDArray[np.void], tile: NDArray[np.integer], tiles: int, vectors: int, replicas: int
+) -> NDArray[np.int64]:
+    """Return what each tile sends home: one sum per output column that it holds, and vector."""
+    keys = np.stack([tile, blocks["replica"], blocks["group"], blocks["column_start"], blocks["column_stop"]], axis=1)
+    unique = np.unique(keys, axis=0)
+    sent = np.zeros(tiles, np.int64)
+    np.add.at(sent, unique[:, 0], unique[:, 4] - unique[:, 3])
+    return sent * -(-vectors // replicas) * PARTIAL_SUM_BYTES

@@ -1,0 +1,49 @@
+"""Compute once, now, what does not depend on the model's inputs.
+
+`Reshape(constant)` becomes a constant. Dequantized weights stay as they are: their integers are what is mapped.
+"""
+
+from dataclasses import replace
+
+from rcompile.frontend.export import part_to_onnx
+from rcompile.frontend.load import frozen
+from rcompile.frontend.runtime import Session
+from rcompile.ir.graph import Graph, Node, Value
+
+KEPT = {"QuantizeLinear", "DequantizeLinear", "RandomNormal", "RandomUniform", "Multinomial", "Bernoulli", "Dropout"}
+
+
+def fold_constants(graph: Graph) -> Graph:
+    """Replace nodes that read only constants by their values."""
+    known, foldable = set(graph.constants), []
+    outputs = set(graph.output_names())
+    for node in graph.nodes:
+        if node.op_type in KEPT or outputs.intersection(node.outputs):
+            continue
+        if all(name in known for name in node.reads()):
+            foldable.append(node)
+            known.update(node.outputs)
+    if not foldable:
+        return graph
+    folded_names = {node.name for node in foldable}
+    rest = tuple(node for node in graph.nodes if node.name not in folded_names)
+    needed = {name for node in rest for name in node.reads()}
+    produced = [name for node in foldable for name in node.outputs if name in needed]
+    constants = {**graph.constants, **evaluate(graph, tuple(foldable), produced)}
+    values = {**graph.values, **{n: Value(n, constants[n].dtype.name, constants[n].shape) for n in produced}}
+    reasons = {node.name: "constant: computed at compile time" for node in foldable}
+    return replace(
+        graph,
+        nodes=rest,
+        constants={name: array for name, array in constants.items() if name in needed or name in outputs},
+        values=values,
+        folded={**graph.folded, **reasons},
+    )
+
+
+def evaluate(graph: Graph, nodes: tuple[Node, ...], names: list[str]) -> dict[str, object]:
+    """Run some nodes without inputs."""
+    if not names:
+        return {}
+    found = Session(part_to_onnx(graph, nodes, (), names), optimize=False).run({})
+    return {name: frozen(array) for name, array in found.items()}

@@ -1,0 +1,82 @@
+"""Cut matrices into blocks: sign scheme, weight slices, row and column partitions.
+
+    matrix conv2 [1 x 150 x 16], 8-bit weights, 128 x 128 crossbars of 2-bit cells
+    -> block conv2[0:128, 0:16].bits[0:2], ..[2:4], ..[4:6], ..[6:8], block conv2[128:150, 0:16].bits[0:2], ...
+
+All slices and polarities of an output stand side by side in one crossbar (Shafiee et al., ISCA 2016), so a
+crossbar takes floor(columns / (slices * polarities)) outputs.
+"""
+
+import numpy as np
+
+from rcompile.ir.crossbar import (
+    BLOCK,
+    BlockTable,
+    CrossbarMatrix,
+    CrossbarProgram,
+    Encoding,
+    SignScheme,
+    cut_bits,
+)
+from rcompile.ir.matrix import Matrix, MatrixProgram
+from rcompile.targets import Target
+
+
+def partition(program: MatrixProgram, target: Target) -> CrossbarProgram:
+    """Encode each matrix's weights and cut it to the target's crossbars."""
+    crossbar = target.crossbar
+    scheme = SignScheme(target.weights.sign)
+    matrices, tables = [], []
+    for index, matrix in enumerate(program.matrices):
+        encoding = encode(matrix, scheme)
+        slices = cut_bits(encoding.code_bits, crossbar.cell_bits)
+        outputs = max(1, crossbar.columns // (len(slices) * encoding.polarities))
+        item = CrossbarMatrix(
+            matrix=matrix,
+            encoding=encoding,
+            row_cuts=cuts(matrix.rows, crossbar.rows),
+            column_cuts=cuts(matrix.columns, outputs),
+            weight_slices=slices,
+        )
+        matrices.append(item)
+        tables.append(block_table(index, item))
+    blocks = np.concatenate(tables)
+    blocks.flags.writeable = False
+    return CrossbarProgram(program, crossbar.rows, crossbar.columns, crossbar.cell_bits, tuple(matrices), blocks)
+
+
+def encode(matrix: Matrix, scheme: SignScheme) -> Encoding:
+    """Return a matrix's weights as unsigned codes."""
+    low, step = matrix.weight_low, matrix.weight_step
+    if scheme is not SignScheme.DIFFERENTIAL:
+        codes = (matrix.weights.astype(np.int64) - low[:, None, :]) // step
+        return Encoding(scheme, stored(codes[None], matrix.weight_bits), low, step, matrix.weight_bits)
+    magnitudes = np.stack([np.maximum(matrix.weights, 0), np.maximum(-matrix.weights.astype(np.int64), 0)])
+    # symmetric weights spare the sign bit; -2^(b-1), or an asymmetric zero point, needs more
+    bits = max(matrix.weight_bits - 1, int(magnitudes.max()).bit_length(), 1)
+    return Encoding(scheme, stored(magnitudes, bits), np.zeros_like(low), 1, bits)
+
+
+def stored(codes: np.ndarray, bits: int) -> np.ndarray:
+    """Return codes in the smallest unsigned type, read-only."""
+    result = codes.astype(np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32)
+    result.flags.writeable = False
+    return result
+
+
+def cuts(total: int, width: int) -> tuple[int, ...]:
+    """Return the borders of pieces of at most `width`."""
+    return (*range(0, total, width), total)
+
+
+def block_table(index: int, item: CrossbarMatrix) -> BlockTable:
+    """Return the blocks of one copy of a matrix: group, row and column partition, polarity, slice (fastest)."""
+    rows, columns = np.array(item.row_cuts), np.array(item.column_cuts)
+    counts = (item.matrix.groups, len(rows) - 1, len(columns) - 1, item.encoding.polarities, len(item.weight_slices))
+    group, row, column, polarity, weight_slice = (axis.reshape(-1) for axis in np.indices(counts))
+    table = np.zeros(group.size, BLOCK)
+    table["matrix"], table["group"] = index, group
+    table["row_start"], table["row_stop"] = rows[row], rows[row + 1]
+    table["column_start"], table["column_stop"] = columns[column], columns[column + 1]
+    table["polarity"], table["weight_slice"] = polarity, weight_slice
+    return table

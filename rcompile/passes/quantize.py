@@ -1,0 +1,168 @@
+"""Post-training quantization: a float model becomes a QDQ model.
+
+`Conv(x, W)` becomes `Conv(Dequantize(Quantize(x)), Dequantize(W'))`. Weights: symmetric, a scale per output
+column. Inputs: one scale and zero point a tensor, from calibrated ranges (Krishnamoorthi, 2018). What a model
+quantized itself keeps its own scales.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rcompile.frontend.load import frozen
+from rcompile.frontend.operators import MatrixOperator, Refusal, recognise
+from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Node, Value
+
+Range = tuple[float, float]
+
+MICROSOFT = "com.microsoft"
+"""Its QuantizeLinear takes 16 bits and a channel axis at any opset."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Bits of weights and inputs, 1 to 16 each."""
+
+    weight_bits: int = 8
+    input_bits: int = 8
+
+
+def needs_ranges(graph: Graph) -> tuple[str, ...]:
+    """Return the float tensors whose ranges must be known, in order."""
+    operators = float_operators(graph)
+    return tuple(dict.fromkeys(operator.data for operator in operators.values()))
+
+
+def float_operators(graph: Graph) -> dict[str, MatrixOperator]:
+    """Return the matrix operators with constant float32 weights whose data is float32."""
+    found = {}
+    for node in graph.nodes:
+        operator = recognise(node, graph)
+        if isinstance(operator, Refusal) or operator.weight not in graph.constants:
+            continue
+        data = graph.values.get(operator.data)
+        is_float = graph.constants[operator.weight].dtype == np.float32 and data is not None and data.dtype == "float32"
+        if is_float and not is_dequantized(operator.data, graph):
+            found[node.name] = operator
+    return found
+
+
+def is_dequantized(name: str, graph: Graph) -> bool:
+    """Tell whether a tensor carries its integer form already."""
+    producer = graph.producers.get(name)
+    return producer is not None and producer.is_a("DequantizeLinear", domains=QUANTIZATION_DOMAINS)
+
+
+def quantize(graph: Graph, ranges: Mapping[str, Range], precision: Precision) -> Graph:
+    """Insert quantization around each float product with static weights.
+
+    Args:
+        graph: a graph whose constants are folded.
+        ranges: least and largest value of each tensor that `needs_ranges` names.
+        precision: bits of weights and inputs.
+    """
+    operators = float_operators(graph)
+    draft = Draft(dict(graph.constants), dict(graph.values), dict(graph.bits))
+    renamed: dict[str, str] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        operator = operators.get(node.name)
+        if operator is None:
+            nodes.append(node)
+            continue
+        if operator.data not in renamed:
+            least, largest = ranges[operator.data]
+            added, renamed[operator.data] = draft.quantize_input(operator.data, least, largest, precision.input_bits)
+            nodes += added
+        weight_node, weight = draft.quantize_weight(operator, f"{node.name}.weight", precision.weight_bits)
+        nodes += [weight_node, replace(node, inputs=(renamed[operator.data], weight, *node.inputs[2:]))]
+    read = {name for node in nodes for name in node.reads()} | set(graph.output_names())
+    constants = {name: array for name, array in draft.constants.items() if name in read}
+    return replace(graph, nodes=tuple(nodes), constants=constants, values=draft.values, bits=draft.bits)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The tables of the graph that is being made."""
+
+    constants: dict[str, Array]
+    values: dict[str, Value]
+    bits: dict[str, int]
+
+    def constant(self, name: str, array: Array) -> str:
+        """Add a constant."""
+        self.constants[name] = frozen(array)
+        return name
+
+    def quantize_input(self, tensor: str, least: float, largest: float, bits: int) -> tuple[list[Node], str]:
+        """Return the nodes that quantize a tensor, and the name of its dequantized form.
+
+        Asymmetric and unsigned: zero is exact, codes 0..2^bits-1 span the range. Fewer bits than the dtype has
+        are enforced by a Clip before.
+        """
+        dtype = np.dtype(np.uint8 if bits <= 8 else np.uint16)
+        top = 2**bits - 1
+        least, largest = min(least, 0.0), max(largest, 0.0)
+        scale = np.float32((largest - least) / top) if largest > least else np.float32(1.0)
+        zero_point = int(np.clip(np.rint(-least / float(scale)), 0, top))
+        codes, dequantized = f"{tensor}.codes", f"{tensor}.dequantized"
+        parameters = (
+            self.constant(f"{tensor}.scale", np.array(scale, np.float32)),
+            self.constant(f"{tensor}.zero_point", np.array(zero_point, dtype)),
+        )
+        nodes, source = [], tensor
+        shape = self.values[tensor].shape
+        if bits not in {8, 16}:
+            limits = [np.array((code - zero_point) * scale, np.float32) for code in (0, top)]
+            source = f"{tensor}.clipped"
+            nodes += self.clip(tensor, source, *limits)
+            self.values[source] = Value(source, "float32", shape)
+        nodes.append(Node(f"{tensor}.quantize", "QuantizeLinear", (source, *parameters), (codes,), MICROSOFT))
+        nodes.append(Node(f"{tensor}.dequantize", "DequantizeLinear", (codes, *parameters), (dequantized,), MICROSOFT))
+        self.values[codes] = Value(codes, dtype.name, shape)
+        self.values[dequantized] = Value(dequantized, "float32", shape)
+        self.bits[codes] = bits
+        return nodes, dequantized
+
+    def clip(self, tensor: str, clipped: str, least: Array, largest: Array) -> list[Node]:
+        """Return Min and Max, which every opset spells the same (Clip changed from attributes to inputs)."""
+        low = self.constant(f"{tensor}.least", least)
+        high = self.constant(f"{tensor}.largest", largest)
+        middle = f"{tensor}.above"
+        self.values[middle] = Value(middle, "float32", self.values[tensor].shape)
+        return [
+            Node(f"{tensor}.clip_low", "Max", (tensor, low), (middle,)),
+            Node(f"{tensor}.clip_high", "Min", (middle, high), (clipped,)),
+        ]
+
+    def quantize_weight(self, operator: MatrixOperator, name: str, bits: int) -> tuple[Node, str]:
+        """Return the node that dequantizes a weight, and its output.
+
+        Symmetric per output column: codes -(2^(bits-1)-1)..2^(bits-1)-1. One bit means -1 and +1 times the mean
+        magnitude (Rastegari et al., 2016).
+        """
+        weight = self.constants[operator.weight].astype(np.float64)
+        axes = tuple(axis for axis in range(weight.ndim) if axis != operator.output_axis)
+        magnitude = np.abs(weight)
+        if bits == 1:
+            scale = magnitude.mean(axis=axes, keepdims=True)
+            codes = np.where(weight < 0, -1, 1)
+        else:
+            top = 2 ** (bits - 1) - 1
+            scale = magnitude.max(axis=axes, keepdims=True) / top
+            scale = np.where(scale == 0, 1.0, scale).astype(np.float32).astype(np.float64)
+            codes = np.clip(np.rint(weight / scale), -top, top)
+        dtype = np.int8 if bits <= 8 else np.int16
+        scales = np.where(scale == 0, 1.0, scale).astype(np.float32).reshape(-1)
+        inputs = (
+            self.constant(f"{name}.codes", codes.astype(dtype)),
+            self.constant(f"{name}.scale", scales),
+            self.constant(f"{name}.zero_point", np.zeros(scales.shape, dtype)),
+        )
+        self.bits[inputs[0]] = bits
+        output = f"{name}.dequantized"
+        self.values[output] = Value(output, "float32", weight.shape)
+        node = Node(f"{name}.dequantize", "DequantizeLinear", inputs, (output,), MICROSOFT,
+                    {"axis": operator.output_axis})  # fmt: skip
+        return node, output

@@ -1,0 +1,45 @@
+"""When each matrix computes, in a layer pipeline.
+
+A matrix takes ceil(vectors / replicas) * input cycles * read cycle. It starts when the producers of its input have
+made its first window: for a convolution the rows that the kernel spans, for a product everything. It stops no
+earlier than it can after its last producer. Digital operators and transfers are taken to keep pace.
+"""
+
+from dataclasses import replace
+
+from rcompile.ir.crossbar import CrossbarMatrix
+from rcompile.ir.placed import PlacedProgram, Stage
+from rcompile.targets import Target
+
+
+def schedule(placed: PlacedProgram, target: Target) -> PlacedProgram:
+    """Return the program with a stage per matrix, in order of execution."""
+    program = placed.program
+    producers: dict[int, list[int]] = {}
+    for edge in program.source.edges:
+        producers.setdefault(edge.consumer, []).append(edge.producer)
+    stages: dict[int, Stage] = {}
+    for index in (i for i in program.source.order if i >= 0):
+        item = program.matrices[index]
+        busy = vector_slots(item) * len(item.input_slices) * target.timing.read_cycle_s
+        before = [stages[p] for p in producers.get(index, [])]
+        share = first_window(item)
+        start = max((s.start_s + share * (s.stop_s - s.start_s) for s in before), default=0.0)
+        one_vector = busy / vector_slots(item)
+        stop = max([start + busy, *(s.stop_s + one_vector for s in before)])
+        stages[index] = Stage(index, start, stop, busy)
+    return replace(placed, stages=tuple(stages.values()))
+
+
+def vector_slots(item: CrossbarMatrix) -> int:
+    """Return how many vectors the busiest copy takes."""
+    return -(-item.matrix.vectors // item.replicas)
+
+
+def first_window(item: CrossbarMatrix) -> float:
+    """Return the share of the input that must exist before the first output can be computed."""
+    window = item.matrix.window
+    if window is None:
+        return 1.0
+    reach = (window.kernel[0] - 1) * window.dilations[0] + 1 - window.pads_begin[0]
+    return min(1.0, max(reach, 1) / window.input_shape[0])

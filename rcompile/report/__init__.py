@@ -1,0 +1,1 @@
+"""report.json and its views: everything that was measured or computed, and where each figure comes from."""

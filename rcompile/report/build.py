@@ -1,0 +1,261 @@
+"""From a compilation's result to its report."""
+
+import resource
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from dataclasses import asdict
+
+import numpy as np
+
+from rcompile.ir.crossbar import CrossbarMatrix
+from rcompile.ir.graph import Value
+from rcompile.ir.placed import PlacedProgram
+from rcompile.report.diagnostics import diagnose
+from rcompile.report.schema import (
+    SCHEMA_VERSION,
+    Accuracy,
+    AdcBits,
+    Exact,
+    LayerCheck,
+    LayerInfo,
+    LinkInfo,
+    Mapping,
+    ModelInfo,
+    OperatorInfo,
+    Packing,
+    Phase,
+    PlacementInfo,
+    Programming,
+    Replication,
+    Report,
+    SliceInfo,
+    TensorInfo,
+    TileInfo,
+    Tool,
+    Totals,
+    Verification,
+)
+from rcompile.result import Result
+
+PARTIAL_SUM_BYTES = 4
+
+
+def build_report(
+    result: Result, *, command: Sequence[str], started: str, elapsed_s: float, phases: Sequence[tuple[str, float]]
+) -> Report:
+    """Compute a report; everything but times and memory depends on the inputs only."""
+    placed = result.compiled.placed
+    layers = [layer_info(placed, index) for index in range(len(placed.program.matrices))]
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        tool=Tool(name="rcompile", version=metadata.version("rcompile")),
+        command=list(command),
+        seed=result.options.seed,
+        started=started,
+        elapsed_s=elapsed_s,
+        peak_memory_bytes=peak_memory_bytes(),
+        phases=[Phase(name=name, elapsed_s=seconds) for name, seconds in phases],
+        model=model_info(result),
+        target=result.compiled.target,
+        device=asdict(result.device) | {"assumed_fields": []},
+        layers=layers,
+        totals=totals(placed, layers),
+        mapping=mapping(placed, result.program_hash, replicated=result.options.replicate),
+        verification=verification(result),
+        diagnostics=diagnose(result),
+    )
+
+
+def peak_memory_bytes() -> int:
+    """Return the largest resident size of this process so far."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def tensor_info(value: Value) -> TensorInfo:
+    """Describe an input or output."""
+    return TensorInfo(name=value.name, dtype=value.dtype, shape=None if value.shape is None else list(value.shape))
+
+
+def model_info(result: Result) -> ModelInfo:
+    """Describe the model, every node accounted for."""
+    source = result.compiled.placed.program.source
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for index, item in enumerate(source.placements):
+        groups.setdefault((item.op_type, item.placed, item.reason), []).append(index)
+    operators = [
+        OperatorInfo(
+            op_type=op_type,
+            count=len(members),
+            macs=sum(source.placements[i].macs for i in members),
+            placed=where,
+            reason=reason,
+            nodes=[source.placements[i].node for i in members],
+        )
+        for (op_type, where, reason), members in groups.items()
+    ]
+    return ModelInfo(
+        name=result.path.stem,
+        file=str(result.path),
+        sha256=result.sha256,
+        opset=result.graph.opsets.get("", result.graph.opsets.get("ai.onnx", 0)),
+        inputs=[tensor_info(value) for value in source.inputs],
+        outputs=[tensor_info(value) for value in source.outputs],
+        macs=sum(item.macs for item in source.placements),
+        parameters=source.parameters,
+        operators=operators,
+        quantized_by=result.compiled.quantized_by,
+        ranges_from=result.ranges_from,
+    )
+
+
+def layer_info(placed: PlacedProgram, index: int) -> LayerInfo:
+    """Describe one matrix operator on its crossbars."""
+    item = placed.program.matrices[index]
+    matrix, adc = item.matrix, item.adc
+    assert adc is not None
+    own = placed.program.blocks["matrix"] == index
+    crossbars = np.unique(placed.places["crossbar"][own])
+    cells = used_cells(item)
+    stage = next(stage for stage in placed.stages if stage.matrix == index)
+    row_partitions = len(item.row_cuts) - 1
+    size = placed.program.crossbar_rows * placed.program.crossbar_columns
+    return LayerInfo(
+        name=matrix.name,
+        op_type=matrix.op_type,
+        rows=matrix.rows,
+        columns=matrix.columns,
+        vectors=matrix.vectors,
+        groups=matrix.groups,
+        macs=matrix.macs,
+        weight_bits=matrix.weight_bits,
+        input_bits=matrix.input.bits,
+        weight_slices=[SliceInfo(shift=s.shift, bits=s.bits) for s in item.weight_slices],
+        input_cycles=len(item.input_slices),
+        sign_scheme=str(item.encoding.scheme),
+        row_partitions=row_partitions,
+        column_partitions=len(item.column_cuts) - 1,
+        blocks=int(own.sum()),
+        crossbars=len(crossbars),
+        replicas=item.replicas,
+        tiles=[int(t) for t in np.unique(placed.tile_of(crossbars))],
+        adc_bits_required=AdcBits(paper=adc.paper, exact=adc.exact),
+        adc_bits=adc.bits,
+        lossless=adc.lossless,
+        flipped_columns=0 if item.flips is None else int(item.flips.sum()),
+        utilization=cells / (len(crossbars) * size),
+        start_s=stage.start_s,
+        latency_s=stage.busy_s,
+        energy_j=None,
+        partial_sum_bytes=row_partitions * matrix.groups * matrix.columns * matrix.vectors * PARTIAL_SUM_BYTES,
+        traffic_bytes=sum(edge.bytes for edge in placed.program.source.edges if edge.consumer == index),
+        writes=cells,
+    )
+
+
+def used_cells(item: CrossbarMatrix) -> int:
+    """Return the cells that hold a matrix, all copies."""
+    return item.matrix.weights.size * len(item.weight_slices) * item.encoding.polarities * item.replicas
+
+
+def totals(placed: PlacedProgram, layers: Sequence[LayerInfo]) -> Totals:
+    """Sum up; every figure is recomputed from the layers."""
+    cells = sum(layer.writes for layer in layers)
+    size = placed.program.crossbar_rows * placed.program.crossbar_columns
+    plan = placed.floorplan
+    interval = max(layer.latency_s for layer in layers)
+    all_macs = sum(item.macs for item in placed.program.source.placements)
+    return Totals(
+        crossbars_used=placed.crossbars,
+        crossbars_one_copy=sum(-(-layer.crossbars // layer.replicas) for layer in layers),
+        crossbars_available=plan.crossbars_available,
+        tiles_used=len(plan.slots),
+        chips_used=len({plan.position(tile)[0] for tile in range(len(plan.slots))}),
+        cell_utilization=cells / (placed.crossbars * size),
+        latency_s=max(stage.stop_s for stage in placed.stages),
+        interval_s=interval,
+        throughput_per_s=1 / interval,
+        energy_j=None,
+        power_w=None,
+        area_m2=None,
+        adc_energy_share=None,
+        macs_on_crossbars_share=sum(layer.macs for layer in layers) / all_macs,
+        programming=Programming(cells=cells, pulses=None, time_s=None, energy_j=None, lifetime_s=None),
+    )
+
+
+def mapping(placed: PlacedProgram, program_hash: str, *, replicated: bool) -> Mapping:
+    """Describe what the mapper decided, with bounds."""
+    cells = sum(used_cells(item) for item in placed.program.matrices)
+    size = placed.program.crossbar_rows * placed.program.crossbar_columns
+    plan, quality = placed.floorplan, placed.quality
+    held: dict[int, dict[int, int]] = {}
+    pairs = np.unique(np.stack([placed.places["crossbar"], placed.program.blocks["matrix"]], axis=1), axis=0)
+    for crossbar, matrix in pairs:
+        tile = held.setdefault(int(crossbar) // plan.crossbars_per_tile, {})
+        tile[int(matrix)] = tile.get(int(matrix), 0) + 1
+    return Mapping(
+        rounds=1,
+        replication=Replication(interval_s=max(stage.busy_s for stage in placed.stages), optimal=replicated),
+        packing=Packing(crossbars=placed.crossbars, lower_bound=-(-cells // size)),
+        placement=PlacementInfo(
+            byte_hops=quality.byte_hops,
+            lower_bound=quality.lower_bound,
+            snake_byte_hops=quality.snake_byte_hops,
+            max_link_bytes=quality.max_link_bytes,
+            proven=quality.proven,
+        ),
+        tiles=[
+            TileInfo(tile=tile, chip=chip, row=row, column=column, crossbars=sorted(held[tile].items()))
+            for tile in range(len(plan.slots))
+            for chip, row, column in [plan.position(tile)]
+        ],
+        traffic=[LinkInfo(source=t.source, destination=t.destination, bytes=t.bytes) for t in placed.traffic],
+        deterministic_hash=program_hash,
+    )
+
+
+def verification(result: Result) -> Verification:
+    """Describe what executing the program showed."""
+    found = result.verified
+    reference = (
+        "onnxruntime on the model itself"
+        if result.compiled.quantized_by == "model"
+        else "onnxruntime on the quantized model (QDQ), without its fusions"
+    )
+    if found is None:
+        exact = Exact(status="skipped", reason="switched off", samples=0, layers=[], reference=reference,
+                      integer_output_max_abs_difference=None, output_max_abs_difference=None)  # fmt: skip
+        return Verification(exact=exact, accuracy=None)
+    exact = Exact(
+        status="pass" if found.exact.passed else "fail",
+        reason="" if found.exact.passed else found.exact.first_failure(),
+        samples=found.exact.samples,
+        layers=[
+            LayerCheck(
+                name=layer.name,
+                max_abs_difference=layer.accumulators,
+                output_difference=layer.outputs,
+                output_unit=layer.unit,
+            )
+            for layer in found.exact.layers
+        ],
+        integer_output_max_abs_difference=found.exact.outputs,
+        output_max_abs_difference=found.accuracy.output_difference,
+        reference=reference,
+    )
+    accuracy = Accuracy(
+        samples=found.data.samples,
+        data=found.data.origin,
+        metric=found.accuracy.metric,
+        float=found.accuracy.float,
+        quantized=found.accuracy.quantized,
+        ideal=found.accuracy.ideal,
+        agreement=found.accuracy.agreement,
+        trials=[],
+        mean=None,
+        ci95=None,
+        snr_db_per_layer=None,
+    )
+    return Verification(exact=exact, accuracy=accuracy)

@@ -1,0 +1,107 @@
+"""The summary on the terminal: one screen."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rcompile.report.schema import Report
+
+PREFIXES = ((1e-12, "p"), (1e-9, "n"), (1e-6, "u"), (1e-3, "m"), (1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"))
+MANY_LAYERS = 24
+NAME_WIDTH = 32
+
+
+def si(value: float, unit: str) -> str:
+    """Return a figure with an SI prefix and three digits."""
+    if value == 0:
+        return f"0 {unit}"
+    factor, prefix = max((p for p in PREFIXES if abs(value) >= p[0]), default=PREFIXES[0])
+    return f"{value / factor:.3g} {prefix}{unit}"
+
+
+def short(name: str) -> str:
+    """Return a name that fits a column: its end tells more than its middle."""
+    return name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH // 2 - 1]}…{name[-(NAME_WIDTH // 2) :]}"
+
+
+def print_summary(report: Report, console: Console, output: str) -> None:
+    """Print what was mapped, where, how well, and whether it is right."""
+    model, totals = report.model, report.totals
+    console.print(f"[bold]{escape(model.name)}[/] on [bold]{escape(str(report.target['name']))}[/]: "
+                  f"{model.macs:,} MACs, {model.parameters:,} parameters, opset {model.opset}")  # fmt: skip
+    console.print(operators_line(report))
+    console.print(layer_table(report))
+    console.print(
+        f"crossbars {totals.crossbars_used} of {totals.crossbars_available:,}, "
+        f"{100 * totals.cell_utilization:.1f} % of their cells used; {totals.tiles_used} "
+        f"tile{'s' if totals.tiles_used != 1 else ''}, {totals.chips_used} chip{'s' if totals.chips_used != 1 else ''}"
+    )
+    console.print(
+        f"latency {si(totals.latency_s, 's')}, interval {si(totals.interval_s, 's')}, "
+        f"{totals.throughput_per_s:,.0f} inferences/s; {100 * totals.macs_on_crossbars_share:.1f} % of the MACs on crossbars"
+    )
+    for item in report.diagnostics:
+        colour = {"error": "red", "warning": "yellow"}.get(item.severity, "dim")
+        at = f" {short(item.node)}:" if item.node else ""
+        console.print(f"[{colour}]{item.severity}[/]{escape(at)} {escape(item.message)}", highlight=False)
+        if item.hint and item.severity != "note":
+            console.print(f"  [dim]hint: {escape(item.hint)}[/]", highlight=False)
+    print_verdict(report, console)
+    console.print(f"wrote {escape(output)}: program.rcx, report.json, report.html", highlight=False)
+
+
+def operators_line(report: Report) -> str:
+    """Say how many nodes went where."""
+    counts = {"crossbar": 0, "digital": 0, "folded": 0}
+    for item in report.model.operators:
+        counts[item.placed] += item.count
+    digital = sorted({item.op_type for item in report.model.operators if item.placed == "digital"})
+    names = f" ({escape(', '.join(digital))})" if digital else ""
+    return f"{counts['crossbar']} operators on crossbars, {counts['digital']} digital{names}, {counts['folded']} folded"
+
+
+def layer_table(report: Report) -> Table:
+    """Return the per-layer table; of many layers, those with the most crossbars."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("layer", "matrix", "vectors", "weights", "crossbars", "used", "ADC", "time"):
+        table.add_column(heading, justify="left" if heading == "layer" else "right", no_wrap=True)
+    layers = report.layers
+    shown = layers
+    if len(layers) > MANY_LAYERS:
+        largest = sorted(range(len(layers)), key=lambda i: -layers[i].crossbars)[:MANY_LAYERS]
+        shown = [layers[i] for i in sorted(largest)]
+    for layer in shown:
+        groups = f"{layer.groups}x" if layer.groups > 1 else ""
+        table.add_row(
+            escape(short(layer.name)),
+            f"{groups}{layer.rows}x{layer.columns}",
+            f"{layer.vectors:,}",
+            f"{layer.weight_bits}b/{layer.input_bits}b",
+            f"{layer.crossbars}",
+            f"{100 * layer.utilization:.0f} %",
+            f"{layer.adc_bits} b",
+            si(layer.latency_s, "s"),
+        )
+    if len(shown) < len(layers):
+        table.add_row(f"... {len(layers) - len(shown)} smaller layers: see the report", *[""] * 7)
+    return table
+
+
+def print_verdict(report: Report, console: Console) -> None:
+    """Print whether the program is right, and the accuracy."""
+    exact, accuracy = report.verification.exact, report.verification.accuracy
+    if exact.status == "skipped":
+        console.print(f"[yellow]not verified[/]: {escape(exact.reason)}")
+        return
+    if exact.status == "fail":
+        console.print(f"[bold red]FAIL[/] {escape(exact.reason)}")
+    else:
+        console.print(
+            f"[bold green]PASS[/] {len(exact.layers)} layers equal integer arithmetic bit for bit "
+            f"on {exact.samples} sample{'s' if exact.samples != 1 else ''}"
+        )
+    if accuracy is not None:
+        parts = [("float model", accuracy.float), ("quantized model", accuracy.quantized), ("mapped program", accuracy.ideal)]
+        figures = ", ".join(f"{name} {100 * value:.2f} %" for name, value in parts if value is not None)
+        agreement = f"{100 * accuracy.agreement:.2f} % same top-1 as onnxruntime" if accuracy.agreement is not None else ""
+        console.print(f"top-1: {figures} ({accuracy.samples} samples; {agreement})" if figures else agreement)

@@ -1,0 +1,294 @@
+"""The schema of report.json, version 1. SI units: s, J, W, m2, bytes. None: not computed by this version."""
+
+from typing import Any
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True):
+    """What wrote the report."""
+
+    name: str
+    version: str
+
+
+class Phase(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the compiler and its time."""
+
+    name: str
+    elapsed_s: float
+
+
+class TensorInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An input or output of the model; free dimensions are names or null."""
+
+    name: str
+    dtype: str
+    shape: list[int | str | None] | None
+
+
+class OperatorInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Operators of one type that went to the same place for the same reason."""
+
+    op_type: str
+    count: int
+    macs: int
+    placed: str
+    reason: str
+    nodes: list[str]
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The ONNX file."""
+
+    name: str
+    file: str
+    sha256: str
+    opset: int
+    inputs: list[TensorInfo]
+    outputs: list[TensorInfo]
+    macs: int
+    parameters: int
+    operators: list[OperatorInfo]
+    quantized_by: str
+    """'model': it came quantized; 'rcompile': post-training quantization."""
+    ranges_from: str
+    """Where activation ranges come from: 'model', 'calibration', 'data' or 'random'."""
+
+
+class SliceInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Bits shift..shift+bits-1."""
+
+    shift: int
+    bits: int
+
+
+class AdcBits(msgspec.Struct, frozen=True, kw_only=True):
+    """Resolution that a lossless conversion needs: by the survey's formula, and exactly."""
+
+    paper: int
+    exact: int
+
+
+class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One matrix operator on crossbars."""
+
+    name: str
+    op_type: str
+    rows: int
+    columns: int
+    vectors: int
+    groups: int
+    macs: int
+    weight_bits: int
+    input_bits: int
+    weight_slices: list[SliceInfo]
+    input_cycles: int
+    sign_scheme: str
+    row_partitions: int
+    column_partitions: int
+    blocks: int
+    crossbars: int
+    replicas: int
+    tiles: list[int]
+    adc_bits_required: AdcBits
+    adc_bits: int
+    lossless: bool
+    flipped_columns: int
+    utilization: float
+    start_s: float
+    latency_s: float
+    energy_j: float | None
+    partial_sum_bytes: int
+    traffic_bytes: int
+    writes: int
+
+
+class Programming(msgspec.Struct, frozen=True, kw_only=True):
+    """What writing the weights costs."""
+
+    cells: int
+    pulses: int | None
+    time_s: float | None
+    energy_j: float | None
+    lifetime_s: float | None
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums over layers and the chip."""
+
+    crossbars_used: int
+    crossbars_one_copy: int
+    crossbars_available: int
+    tiles_used: int
+    chips_used: int
+    cell_utilization: float
+    latency_s: float
+    interval_s: float
+    throughput_per_s: float
+    energy_j: float | None
+    power_w: float | None
+    area_m2: float | None
+    adc_energy_share: float | None
+    macs_on_crossbars_share: float
+    programming: Programming
+
+
+class Replication(msgspec.Struct, frozen=True, kw_only=True):
+    """The slowest layer's time, and whether fewer is proven impossible in the crossbars available."""
+
+    interval_s: float
+    optimal: bool
+
+
+class Packing(msgspec.Struct, frozen=True, kw_only=True):
+    """Crossbars used against the bound by cells."""
+
+    crossbars: int
+    lower_bound: int
+
+
+class PlacementInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """How far data travels in one inference."""
+
+    byte_hops: int
+    lower_bound: int
+    snake_byte_hops: int
+    max_link_bytes: int
+    proven: bool
+
+
+class TileInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A used tile: where it is, and how many crossbars of which layer it holds (index into layers)."""
+
+    tile: int
+    chip: int
+    row: int
+    column: int
+    crossbars: list[tuple[int, int]]
+
+
+class LinkInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes that one tile sends another in one inference."""
+
+    source: int
+    destination: int
+    bytes: int
+
+
+class Mapping(msgspec.Struct, frozen=True, kw_only=True):
+    """What the mapper decided, with bounds."""
+
+    rounds: int
+    replication: Replication
+    packing: Packing
+    placement: PlacementInfo
+    tiles: list[TileInfo]
+    traffic: list[LinkInfo]
+    deterministic_hash: str
+
+
+class LayerCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """One layer against onnxruntime.
+
+    max_abs_difference: accumulators against integer arithmetic, must be 0. output_difference: outputs against the
+    model's own operators, in quantization steps of the output (or, for real outputs, relative to their range).
+    """
+
+    name: str
+    max_abs_difference: int
+    output_difference: float
+    output_unit: str
+
+
+class Exact(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the mapped program computes what the quantized model says."""
+
+    status: str
+    reason: str
+    samples: int
+    layers: list[LayerCheck]
+    integer_output_max_abs_difference: float | None
+    """Outputs against a network of onnxruntime's integer operators: 0."""
+    output_max_abs_difference: float | None
+    """Outputs against `reference`, whose floating-point kernels may round differently."""
+    reference: str
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """One run with its own random draws."""
+
+    seed: int
+    value: float
+
+
+class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+    """Accuracy on the data set: of the float model, its quantized form and the mapped program."""
+
+    samples: int
+    data: str
+    metric: str
+    float: float | None
+    quantized: float | None
+    ideal: float | None
+    agreement: float | None
+    """Share of samples on which the program's largest output is the quantized model's."""
+    trials: list[Trial]
+    mean: float | None
+    ci95: tuple[float, float] | None
+    snr_db_per_layer: list[float] | None
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """Exactness and accuracy."""
+
+    exact: Exact
+    accuracy: Accuracy | None
+
+
+class Diagnostic(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the user should know: severity 'note', 'warning' or 'error'."""
+
+    severity: str
+    code: str
+    node: str
+    message: str
+    hint: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one compilation."""
+
+    schema_version: int
+    tool: Tool
+    command: list[str]
+    seed: int
+    started: str
+    elapsed_s: float
+    peak_memory_bytes: int
+    phases: list[Phase]
+    model: ModelInfo
+    target: dict[str, Any]
+    device: dict[str, Any]
+    layers: list[LayerInfo]
+    totals: Totals
+    mapping: Mapping
+    verification: Verification
+    diagnostics: list[Diagnostic]
+
+
+def to_json(report: Report) -> bytes:
+    """Serialize a report, readable."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
+
+
+def from_json(data: bytes) -> Report:
+    """Read a report back."""
+    return msgspec.json.decode(data, type=Report)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of report.json."""
+    return msgspec.json.schema(Report)

@@ -1,0 +1,37 @@
+"""What a compilation leaves behind, for reports."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rcompile.devices import Device
+from rcompile.ir.container import Compiled
+from rcompile.ir.graph import Graph
+from rcompile.options import Options
+from rcompile.targets import Target
+from rcompile.verification.verify import Verified
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything about one compilation.
+
+    Attributes:
+        path: the ONNX file.
+        sha256: of the ONNX file.
+        graph: the model as loaded.
+        compiled: what program.rcx holds.
+        program_hash: digest of program.rcx.
+        ranges_from: where activation ranges come from: 'model', 'calibration', 'data' or 'random'.
+        verified: None where verification was switched off.
+    """
+
+    path: Path
+    sha256: str
+    graph: Graph
+    compiled: Compiled
+    program_hash: str
+    target: Target
+    device: Device
+    options: Options
+    ranges_from: str
+    verified: Verified | None

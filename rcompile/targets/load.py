@@ -1,0 +1,160 @@
+"""Read target files; report every mistake of a file at once, with its line."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+from rcompile.errors import Origin, UsageError
+from rcompile.targets.schema import SECTIONS, Target, defaults, rules
+
+HEAD = ("schema_version", "name", "summary")
+VERSION = 1
+
+
+def list_targets() -> dict[str, str]:
+    """Return the name and summary of each preset."""
+    found = {}
+    for file in sorted(resources.files("rcompile.targets").iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".toml"):
+            found[file.name.removesuffix(".toml")] = str(tomllib.loads(file.read_text("utf-8")).get("summary", ""))
+    return found
+
+
+def resolve_target(name: str, overrides: Mapping[str, str] | None = None) -> Target:
+    """Return a preset by name, or the target of a .toml file, with fields overridden.
+
+    Args:
+        name: a preset's name or a path that ends in .toml.
+        overrides: values as text by dotted field name, e.g. {"adc.bits": "9"}.
+
+    Raises:
+        UsageError: no such target, or mistakes in it.
+    """
+    if name.endswith(".toml"):
+        return load_target(Path(name), overrides)
+    presets = list_targets()
+    if name not in presets:
+        close = difflib.get_close_matches(name, presets, n=1)
+        raise UsageError(f"there is no target '{name}'; there are {', '.join(presets)}",
+                         hint=f"did you mean '{close[0]}'?" if close else "a file of your own must end in .toml")  # fmt: skip
+    file = resources.files("rcompile.targets") / f"{name}.toml"
+    return check(file.read_text("utf-8"), f"{name}.toml", overrides or {})
+
+
+def load_target(path: Path, overrides: Mapping[str, str] | None = None) -> Target:
+    """Read and check a target file."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(f"the target file cannot be read: {reason}", at=Origin(str(path))) from error
+    return check(text, str(path), overrides or {})
+
+
+def check(text: str, file: str, overrides: Mapping[str, str]) -> Target:
+    """Return the target that a file describes, or raise one error with all its mistakes."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"this is not valid TOML: {error}", at=Origin(file)) from error
+    lines = line_numbers(text)
+    mistakes: list[tuple[int, str]] = []
+
+    def mistake(name: str, message: str) -> None:
+        mistakes.append((lines.get(name, lines.get(name.partition(".")[0], 1)), f"{name} {message}"))
+
+    known = rules()
+    flat = flatten(data, mistake, known)
+    flat |= parse_overrides(overrides, known)
+    assumed = tuple(name for name in defaults() if name not in flat)
+    for name, value in defaults().items():
+        flat.setdefault(name, value)
+    for name, rule in known.items():
+        if name not in flat:
+            mistake(name, f"is missing: {rule.doc}{f' ({rule.unit})' if rule.unit else ''}")
+        elif problem := rule.broken_by(flat[name]):
+            mistake(name, problem)
+    sources = data.get("sources", {})
+    for name in known:
+        if name in flat and name not in assumed and name not in overrides and not sourced(name, sources):
+            mistake(name, f'has no source: add "{name}" or "{name.partition(".")[0]}" to [sources]')
+    if mistakes:
+        listed = "\n".join(f"  line {line}: {text}" for line, text in sorted(mistakes))
+        count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
+        raise UsageError(f"{count} in the target file\n{listed}", at=Origin(file),
+                         hint="`rcompile targets isaac` shows a complete target")  # fmt: skip
+    sections = {
+        section: kind(**{name: flat[f"{section}.{name}"] for name in kind.__dataclass_fields__})
+        for section, kind in SECTIONS.items()
+    }
+    given = {name: "given on the command line" for name in overrides}
+    return Target(str(data["name"]), str(data.get("summary", "")), **sections,
+                  sources={**sources, **given}, assumed_fields=assumed)  # type: ignore[arg-type]  # fmt: skip
+
+
+def flatten(data: dict[str, object], mistake: object, known: Mapping[str, object]) -> dict[str, object]:
+    """Return the values by dotted name; unknown sections and fields are mistakes."""
+    assert callable(mistake)
+    flat: dict[str, object] = {}
+    for section, content in data.items():
+        if section in HEAD:
+            if section == "schema_version" and content != VERSION:
+                mistake(section, f"must be {VERSION}, is {content!r}")
+            continue
+        if section == "sources":
+            continue
+        if section not in SECTIONS or not isinstance(content, dict):
+            mistake(section, "is not a section" + did_you_mean(section, [*SECTIONS, *HEAD, "sources"]))
+            continue
+        for key, value in content.items():
+            name = f"{section}.{key}"
+            if name in known:
+                flat[name] = value
+            else:
+                mistake(name, "is not a field" + did_you_mean(name, known))
+    for name in HEAD[:2]:
+        if name not in data:
+            mistake(name, "is missing")
+    return flat
+
+
+def parse_overrides(overrides: Mapping[str, str], known: Mapping[str, object]) -> dict[str, object]:
+    """Return the values of `--set FIELD=VALUE`, read as TOML where that is possible, else as text."""
+    found: dict[str, object] = {}
+    for name, text in overrides.items():
+        if name not in known:
+            raise UsageError(f"--set: '{name}' is not a field of a target{did_you_mean(name, known)}",
+                             hint=f"the fields are {', '.join(known)}")  # fmt: skip
+        try:
+            found[name] = tomllib.loads(f"v = {text}")["v"]
+        except tomllib.TOMLDecodeError:
+            found[name] = text
+    return found
+
+
+def did_you_mean(name: str, known: object) -> str:
+    """Return a suggestion, or ''."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)  # type: ignore[call-overload]
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def sourced(name: str, sources: object) -> bool:
+    """Tell whether a field or its section has a source."""
+    return isinstance(sources, dict) and (name in sources or name.partition(".")[0] in sources)
+
+
+def line_numbers(text: str) -> dict[str, int]:
+    """Return the line of each section and of each `key = value`, by dotted name."""
+    found: dict[str, int] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if stripped.startswith("[") and "]" in stripped:
+            section = stripped.strip("[").partition("]")[0].strip()
+            found[section] = number
+        elif "=" in stripped and not stripped.startswith("#"):
+            key = stripped.partition("=")[0].strip().strip('"')
+            found[f"{section}.{key}" if section else key] = number
+    return found

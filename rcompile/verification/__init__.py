@@ -1,0 +1,1 @@
+"""Proof and measurement: the program checker, exactness against onnxruntime, accuracy on data."""

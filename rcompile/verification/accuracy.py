@@ -1,0 +1,80 @@
+"""Accuracy on a data set: of the float model, of its quantized form, and of the mapped program."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rcompile.backends.executor import Engine, Executor, runs_of
+from rcompile.frontend.runtime import Session
+from rcompile.ir.graph import Batch
+from rcompile.verification.data import DataSet
+from rcompile.verification.exact import difference
+
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class AccuracyResult:
+    """Top-1 accuracies in 0..1, None where there are no labels or no float model."""
+
+    metric: str
+    float: float | None
+    quantized: float | None
+    ideal: float | None
+    agreement: float | None
+    output_difference: float
+
+
+def measure_accuracy(
+    engine: Engine, original: Path | None, reference: bytes, data: DataSet, progress: Callable[[int], None],
+    *, fused: bool,
+) -> AccuracyResult:  # fmt: skip
+    """Run all samples through the program and through onnxruntime.
+
+    Args:
+        engine: executes the program.
+        original: the float model, or None where the model came quantized.
+        reference: the quantized model.
+        data: inputs and, for top-1, labels.
+        progress: called with the number of samples done since the last call.
+        fused: let onnxruntime use its integer kernels for the quantized model. Not for one that rcompile quantized:
+            its fusions round biases once more and so run a slightly different model.
+    """
+    source = engine.placed.program.source
+    found = Executor(engine).run(data.inputs, progress)
+    quantized = run_model(reference, source.batch, data, optimize=fused)
+    name = source.outputs[0].name
+    labels = data.labels
+    classified = labels is not None and scores(found[name]).shape[1] > int(labels.max())
+
+    def top1(outputs: dict[str, np.ndarray]) -> float | None:
+        return float((scores(outputs[name]).argmax(axis=1) == labels).mean()) if classified else None
+
+    return AccuracyResult(
+        metric="top1" if classified else "agreement",
+        float=top1(run_model(original, source.batch, data, optimize=True)) if original is not None and classified else None,
+        quantized=top1(quantized),
+        ideal=top1(found),
+        agreement=float((scores(found[name]).argmax(axis=1) == scores(quantized[name]).argmax(axis=1)).mean()),
+        output_difference=max(difference(found[key], quantized[key]) for key in quantized),
+    )
+
+
+def scores(outputs: np.ndarray) -> np.ndarray:
+    """Return outputs as (samples, values)."""
+    return outputs.reshape(len(outputs), -1)
+
+
+def run_model(model: Path | bytes, batch: Batch, data: DataSet, *, optimize: bool) -> dict[str, np.ndarray]:
+    """Run a model by onnxruntime on all samples, in batches where its batch axis is free."""
+    session = Session(model, optimize=optimize)
+    size = BATCH if batch.free else 1
+    runs = [
+        session.run(feeds)
+        for start in range(0, data.samples, size)
+        for feeds in runs_of(batch, data.inputs, start, min(start + size, data.samples))
+    ]
+    join = np.concatenate if batch.leading_axis else np.stack
+    return {name: join([run[name] for run in runs]) for name in session.outputs}

@@ -1,0 +1,231 @@
+"""Does the mapped program compute what the quantized model says?
+
+Three comparisons, none of which shares code with slicing, signs, flips, partitions or placement:
+
+1. each layer's accumulators, of the program executed crossbar by crossbar, against onnxruntime's ConvInteger and
+   MatMulInteger in a network of integer operators: equal bit for bit, and so are that network's outputs;
+2. each layer's outputs against the model's own operators, given the same input: within one quantization step
+   (onnxruntime may compute them in floating point, which can round a border case the other way);
+3. the outputs against the model as a whole: reported.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rcompile.backends.executor import Executor, runs_of
+from rcompile.backends.reference import Reference, conversions
+from rcompile.frontend.export import part_to_onnx
+from rcompile.frontend.integer_operator import IntegerOperator
+from rcompile.frontend.runtime import Session
+from rcompile.ir.graph import Graph, Node
+from rcompile.ir.matrix import Matrix, MatrixProgram, Segment
+from rcompile.ir.placed import PlacedProgram
+from rcompile.verification.data import DataSet
+
+CELL_READS = 30e9
+"""Work limit of an exact run: cell reads (rows x columns x cycles), some seconds."""
+
+REAL_TOLERANCE = 1e-4
+"""Real outputs: float32 sums of some thousand terms, relative to the layer's range."""
+
+
+@dataclass(frozen=True)
+class LayerDifference:
+    """One layer's largest differences; `unit` is 'step' or 'range'."""
+
+    name: str
+    accumulators: int
+    outputs: float
+    unit: str
+
+    @property
+    def equal(self) -> bool:
+        """Tell whether the layer passes."""
+        return self.accumulators == 0 and self.outputs <= (1 if self.unit == "step" else REAL_TOLERANCE)
+
+
+@dataclass(frozen=True)
+class ExactResult:
+    """The outcome; `outputs` is the largest difference of the program's outputs to the integer network's."""
+
+    samples: int
+    layers: tuple[LayerDifference, ...]
+    outputs: float
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether everything is equal."""
+        return self.outputs == 0 and all(layer.equal for layer in self.layers)
+
+    def first_failure(self) -> str:
+        """Say what differs first."""
+        for layer in self.layers:
+            if not layer.equal:
+                return (f"layer {layer.name}: accumulators differ by up to {layer.accumulators}, "
+                        f"outputs by {layer.outputs:.3g} {layer.unit}s")  # fmt: skip
+        return f"the outputs differ by up to {self.outputs:.3g}"
+
+
+def affordable_samples(placed: PlacedProgram, samples: int) -> int:
+    """Return how many of the samples the work limit allows; at least one."""
+    each = sum(reads for _, reads in conversions(placed))
+    return max(1, min(samples, int(CELL_READS // max(each, 1))))
+
+
+def verify_exact(
+    placed: PlacedProgram, graph: Graph, matrices: MatrixProgram, data: DataSet, samples: int,
+    progress: Callable[[int], None],
+) -> ExactResult:  # fmt: skip
+    """Compare the program with the model that it implements on the first `samples` samples.
+
+    Args:
+        placed: the program, as read from program.rcx.
+        graph: the quantized model.
+        matrices: its lowering.
+        data: inputs.
+        samples: how many samples to compare.
+        progress: called with the number of samples done since the last call.
+    """
+    comparison = Comparison(graph, matrices, len(placed.program.matrices))
+    executor = Executor(Reference(placed), comparison.observe)
+    network = IntegerNetwork(matrices)
+    worst = 0.0
+    step = executor.samples_at_once()
+    for start in range(0, samples, step):
+        stop = min(start + step, samples)
+        feeds = {name: array[start:stop] for name, array in data.inputs.items()}
+        found = executor.run(feeds)
+        expected = network.run(feeds)
+        comparison.compare(network.accumulators)
+        for name, array in expected.items():
+            worst = max(worst, difference(found[name], array))
+        progress(stop - start)
+    return ExactResult(samples, comparison.layers(), worst)
+
+
+def difference(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the largest difference of two tensors; infinite where their shapes or NaNs differ."""
+    if first.shape != second.shape:
+        return float("inf")
+    if first.size == 0 or np.array_equal(first, second):
+        return 0.0
+    gap = np.abs(first.astype(np.float64) - second.astype(np.float64))
+    gap[(first == second) | (np.isnan(first.astype(np.float64)) & np.isnan(second.astype(np.float64)))] = 0.0
+    return float("inf") if np.isnan(gap).any() else float(gap.max())
+
+
+class IntegerNetwork:
+    """The quantized model on onnxruntime's integer operators, from end to end."""
+
+    def __init__(self, matrices: MatrixProgram) -> None:
+        self._program = matrices
+        self._steps = [
+            Session(step.model) if isinstance(step, Segment) else IntegerOperator(step) for step in matrices.steps()
+        ]
+        self.accumulators: dict[int, list[np.ndarray]] = {}
+
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the outputs; keep the accumulators of each matrix, run by run."""
+        batch = self._program.batch
+        self.accumulators = {index: [] for index in range(len(self._program.matrices))}
+        samples = len(next(iter(inputs.values())))
+        runs = [self._run_once(run) for run in runs_of(batch, inputs, 0, samples)]
+        join = np.concatenate if batch.leading_axis else np.stack
+        return {name: join([run[name] for run in runs]) for name in runs[0]}
+
+    def _run_once(self, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        tensors = dict(tensors)
+        for index, step, runner in zip(self._program.order, self._program.steps(), self._steps, strict=True):
+            if isinstance(runner, Session):
+                tensors |= runner.run({name: tensors[name] for name in runner.inputs})
+            else:
+                assert isinstance(step, Matrix)
+                accumulators, tensors[step.output] = runner.run(tensors[step.input.tensor])
+                self.accumulators[index].append(accumulators)
+        return {value.name: tensors[value.name] for value in self._program.outputs}
+
+
+class Comparison:
+    """Collects the largest difference of each layer."""
+
+    def __init__(self, graph: Graph, matrices: MatrixProgram, count: int) -> None:
+        self._matrices = matrices
+        self._own = [OwnOperators(graph, matrix) for matrix in matrices.matrices]
+        self._accumulators = [0] * count
+        self._outputs = [0.0] * count
+        self._seen: dict[int, tuple[list[np.ndarray], NDArray[np.int64]]] = {}
+
+    def observe(self, index: int, codes: list[np.ndarray], accumulators: NDArray[np.int64]) -> None:
+        """Take what the executor saw of one matrix; several chunks may come before they are compared."""
+        before = self._seen.get(index)
+        if before is not None:
+            codes, accumulators = before[0] + codes, np.concatenate([before[1], accumulators])
+        self._seen[index] = (codes, accumulators)
+
+    def compare(self, expected: dict[int, list[np.ndarray]]) -> None:
+        """Compare what was seen with the integer network's accumulators and the model's own operators."""
+        for index, (codes, accumulators) in self._seen.items():
+            matrix = self._matrices.matrices[index]
+            rows = np.concatenate([flat(matrix, part) for part in expected[index]])
+            worst = int(np.abs(rows - accumulators).max()) if rows.shape == accumulators.shape else 2**62
+            self._accumulators[index] = max(self._accumulators[index], worst)
+            self._outputs[index] = max(self._outputs[index], self._own[index].difference(codes, accumulators))
+        self._seen.clear()
+
+    def layers(self) -> tuple[LayerDifference, ...]:
+        """Return the differences."""
+        return tuple(
+            LayerDifference(matrix.name, self._accumulators[index], self._outputs[index], unit_of(matrix))
+            for index, matrix in enumerate(self._matrices.matrices)
+        )
+
+
+def unit_of(matrix: Matrix) -> str:
+    """Return what output differences are counted in."""
+    return "step" if matrix.epilogue.requantize is not None else "range"
+
+
+def flat(matrix: Matrix, tensor: np.ndarray) -> np.ndarray:
+    """Return a result tensor as (vectors, outputs)."""
+    if matrix.window is not None:
+        tensor = np.moveaxis(tensor, 1, -1)
+    return tensor.reshape(-1, matrix.groups * matrix.columns)
+
+
+class OwnOperators:
+    """The nodes that a matrix stands for, as the model has them, executed by onnxruntime."""
+
+    def __init__(self, graph: Graph, matrix: Matrix) -> None:
+        self._matrix = matrix
+        nodes = nodes_between(graph, matrix.input.tensor, matrix.output)
+        self._session = Session(part_to_onnx(graph, nodes, (matrix.input.tensor,), (matrix.output,)), optimize=False)
+
+    def difference(self, codes: list[np.ndarray], accumulators: NDArray[np.int64]) -> float:
+        """Return the largest difference of outputs, in quantization steps or relative to the range."""
+        from rcompile.backends.epilogue import apply
+
+        matrix = self._matrix
+        own = [self._session.run({matrix.input.tensor: run})[matrix.output] for run in codes]
+        expected = np.concatenate([flat(matrix, part) for part in own]).astype(np.float64)
+        found = apply(matrix.epilogue, accumulators).astype(np.float64)
+        if expected.shape != found.shape:
+            return float("inf")
+        worst = float(np.abs(found - expected).max())
+        if matrix.epilogue.requantize is not None:
+            return worst
+        size = float(np.abs(expected).max())
+        return worst / size if size else worst
+
+
+def nodes_between(graph: Graph, source: str, destination: str) -> tuple[Node, ...]:
+    """Return the nodes on which a tensor depends, down to another tensor, in order."""
+    wanted, found = [destination], {}
+    while wanted:
+        node = graph.producers.get(wanted.pop())
+        if node is not None and node.name not in found:
+            found[node.name] = node
+            wanted += [name for name in node.reads() if name != source]
+    return tuple(node for node in graph.nodes if node.name in found)
