@@ -23,10 +23,16 @@ DEFAULT_TARGET = "isaac"
 
 
 def compile_model(
-    model: str | Path, *, target: str | Target = DEFAULT_TARGET, data: str | Path | None = None,
-    calibration: str | Path | None = None, output: str | Path | None = None, options: Options | None = None,
-    trace: Trace | None = None, command: tuple[str, ...] | None = None,
-) -> Report:  # fmt: skip
+    model: str | Path,
+    *,
+    target: str | Target = DEFAULT_TARGET,
+    data: str | Path | None = None,
+    calibration: str | Path | None = None,
+    output: str | Path | None = None,
+    options: Options | None = None,
+    trace: Trace | None = None,
+    command: tuple[str, ...] | None = None,
+) -> Report:
     """Compile a model, verify the program by executing it, and write program.rcx, report.json and report.html.
 
     Args:
@@ -51,9 +57,14 @@ def compile_model(
     chosen = resolve_target(target) if isinstance(target, str) else target
     with OutputFolder(Path(output) if output else Path(f"{path.stem}.rcompile")) as folder:
         result = compile_file(
-            path, chosen, folder.path("program.rcx"), options or Options(), trace,
-            data_path=Path(data) if data else None, calibration_path=Path(calibration) if calibration else None,
-        )  # fmt: skip
+            path,
+            chosen,
+            folder.path("program.rcx"),
+            options or Options(),
+            trace,
+            data_path=Path(data) if data else None,
+            calibration_path=Path(calibration) if calibration else None,
+        )
         report = build_report(
             result,
             command=command if command is not None else tuple(sys.argv),
@@ -73,9 +84,13 @@ def load_program(path: str | Path) -> Compiled:
 
 
 def verify(
-    program: str | Path, *, data: str | Path | None = None, exact_samples: int = 0, seed: int = 0,
+    program: str | Path,
+    *,
+    data: str | Path | None = None,
+    exact_samples: int = 0,
+    seed: int = 0,
     trace: Trace | None = None,
-) -> Verified:  # fmt: skip
+) -> Verified:
     """Verify a program file on data, from the file alone.
 
     Args:

@@ -37,9 +37,15 @@ from rcompile.verification.verify import verify_file
 
 
 def compile_file(
-    path: Path, target: Target, program_path: Path, options: Options, trace: Trace,
-    *, data_path: Path | None = None, calibration_path: Path | None = None,
-) -> Result:  # fmt: skip
+    path: Path,
+    target: Target,
+    program_path: Path,
+    options: Options,
+    trace: Trace,
+    *,
+    data_path: Path | None = None,
+    calibration_path: Path | None = None,
+) -> Result:
     """Compile an ONNX file, write program.rcx, then verify what was written by executing it.
 
     Args:

@@ -1,12 +1,12 @@
 """The errors that rcompile reports, each with the exit code of the command line.
 
-    RcompileError
-    ├── UsageError          2   a flag, a target or a configuration is wrong
-    ├── InputError          3   a file cannot be read or is not valid
-    ├── UnsupportedError    4   nothing to map, or an operator that no unit can execute
-    ├── DoesNotFit          5   the chip is too small
-    ├── VerificationFailed  6   the mapped program computes something else than the model
-    └── InternalError      70   rcompile contradicts itself: a bug to report
+RcompileError
+├── UsageError          2   a flag, a target or a configuration is wrong
+├── InputError          3   a file cannot be read or is not valid
+├── UnsupportedError    4   nothing to map, or an operator that no unit can execute
+├── DoesNotFit          5   the chip is too small
+├── VerificationFailed  6   the mapped program computes something else than the model
+└── InternalError      70   rcompile contradicts itself: a bug to report
 """
 
 from dataclasses import dataclass

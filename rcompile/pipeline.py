@@ -101,4 +101,6 @@ class Trace:
         """Refuse names in `print_after` that no pass had."""
         unknown = [name for name in self.print_after if name not in self.passes]
         if unknown:
-            raise UsageError(f"--print-ir-after: there is no pass '{unknown[0]}'", hint=f"the passes are {', '.join(self.passes)}")
+            raise UsageError(
+                f"--print-ir-after: there is no pass '{unknown[0]}'", hint=f"the passes are {', '.join(self.passes)}"
+            )

@@ -31,14 +31,14 @@ class Crossbars:
             self._owners.setdefault((int(matrix), int(replica)), []).append(int(crossbar))
         self.levels = lru_cache(maxsize=4096)(self._program)
 
-    def of(self, matrix: int, replica: int) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    def of(self, matrix: int, replica: int) -> Iterator[tuple[int, NDArray[np.int32]]]:
         """Yield each crossbar of a copy with the copy's blocks on it, in order of reduction."""
         table = self._placed.program.blocks
         for crossbar in self._owners.get((matrix, replica), []):
             blocks = self._on(crossbar)
             yield crossbar, blocks[(table["matrix"][blocks] == matrix) & (table["replica"][blocks] == replica)]
 
-    def _on(self, crossbar: int) -> NDArray[np.intp]:
+    def _on(self, crossbar: int) -> NDArray[np.int32]:
         return self._order[self._first[crossbar] : self._first[crossbar + 1]]
 
     def _program(self, crossbar: int) -> NDArray[np.float32]:

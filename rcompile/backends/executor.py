@@ -1,6 +1,7 @@
 """Run a placed program on data: digital segments by onnxruntime, matrices by an engine."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +15,17 @@ from rcompile.ir.matrix import Segment
 from rcompile.ir.placed import PlacedProgram
 
 Tensors = Mapping[str, np.ndarray]
-Observer = Callable[[int, list[np.ndarray], NDArray[np.int64]], None]
+
+@dataclass(frozen=True)
+class Observation:
+    """What happened at one matrix: input codes run by run, accumulators and outputs (vectors, G * N)."""
+
+    codes: list[np.ndarray]
+    accumulators: NDArray[np.int64]
+    outputs: np.ndarray
+
+
+Observer = Callable[[int, Observation], None]
 
 VECTOR_BYTES = 2**26
 """Input vectors of one matrix held at once."""
@@ -36,7 +47,7 @@ class Executor:
 
     Args:
         engine: computes accumulators.
-        observe: called with (matrix, its input codes run by run, its accumulators) after each matrix.
+        observe: called with the index of each matrix and what happened there.
     """
 
     def __init__(self, engine: Engine, observe: Observer | None = None) -> None:
@@ -82,9 +93,9 @@ class Executor:
         matrix = self.source.matrices[index]
         vectors = [vectors_of(matrix, run) for run in codes]
         accumulators = self.engine.accumulate(index, np.concatenate(vectors))
-        if self._observe is not None:
-            self._observe(index, codes, accumulators)
         outputs = apply(matrix.epilogue, accumulators)
+        if self._observe is not None:
+            self._observe(index, Observation(codes, accumulators, outputs))
         borders = np.cumsum([len(run) for run in vectors])[:-1]
         pieces = np.split(outputs, borders)
         return [tensor_of(matrix, piece, run.shape) for piece, run in zip(pieces, codes, strict=True)]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcompile.backends.cells import Crossbars
-from rcompile.backends.reference import block_flips, corrected
+from rcompile.backends.reference import block_flips, copy_of_vector, corrected
 from rcompile.errors import InternalError
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.placed import PlacedProgram
@@ -34,10 +34,12 @@ class Functional:
         """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""
         item = self.placed.program.matrices[index]
         sums = np.empty((len(vectors), item.matrix.groups, item.matrix.columns))
+        copies = copy_of_vector(item, len(vectors), 0)
         for replica in range(item.replicas):
+            own = slice(None) if item.replicas == 1 else np.flatnonzero(copies == replica)
             weights = self.effective_weights(index, replica)
-            own = vectors[replica :: item.replicas].astype(weights.dtype)
-            sums[replica :: item.replicas] = np.matmul(own.transpose(1, 0, 2), weights).transpose(1, 0, 2)
+            inputs = vectors[own].astype(weights.dtype).transpose(1, 0, 2)
+            sums[own] = np.matmul(inputs, weights).transpose(1, 0, 2)
         return corrected(item, sums, vectors)
 
     def effective_weights(self, index: int, replica: int) -> np.ndarray:

@@ -29,7 +29,7 @@ def vectors_of(matrix: Matrix, codes: np.ndarray) -> np.ndarray:
     picked = views[
         (slice(None), slice(None), *(slice(None, None, s) for s in window.strides),
          *(slice(None, None, d) for d in window.dilations))
-    ]  # fmt: skip
+    ]
     samples = padded.shape[0]
     channels = padded.shape[1] // matrix.groups
     grouped = picked.reshape(samples, matrix.groups, channels, *window.output_shape, *window.kernel)

@@ -6,20 +6,25 @@ number is an integer below 2^24 held in float32 (products) or float64 (accumulat
 any order. docs/semantics.md gives the formulas, in the same order.
 """
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from rcompile.backends.cells import Crossbars
-from rcompile.ir.crossbar import CrossbarMatrix, Slice, exact_adc_bits
+from rcompile.ir.graph import Array
+from rcompile.ir.crossbar import CrossbarMatrix, exact_adc_bits
 from rcompile.ir.placed import PlacedProgram
 
 FLOAT32_BITS = 24
 """Integers up to 2^24 are exact in float32."""
 
-CHUNK_ELEMENTS = 2**19
-"""Input elements handled at once: the working set stays in a core's cache."""
+CHUNK_ELEMENTS = 2**20
+"""Inputs and column sums handled at once: the working set stays near a core's cache."""
 
 
 class Reference:
@@ -34,41 +39,116 @@ class Reference:
     def accumulate(self, index: int, vectors: np.ndarray) -> NDArray[np.int64]:
         """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""
         item = self.placed.program.matrices[index]
-        count = max(1, CHUNK_ELEMENTS // (item.matrix.groups * item.matrix.rows))
-        chunks = [self._chunk(index, vectors[start : start + count], start) for start in range(0, len(vectors), count)]
-        return np.concatenate(chunks)
+        width = item.matrix.columns * len(item.weight_slices) * item.encoding.polarities
+        count = max(1, CHUNK_ELEMENTS // (item.matrix.groups * (item.matrix.rows + width)))
+        starts = range(0, len(vectors), count)
+        # narrow products gain nothing from threads inside BLAS; chunks are independent and their sums exact
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+            return np.concatenate(list(pool.map(lambda s: self._chunk(index, vectors[s : s + count], s), starts)))
 
     def _chunk(self, index: int, vectors: np.ndarray, first: int) -> NDArray[np.int64]:
         item = self.placed.program.matrices[index]
-        columns = item.matrix.columns
-        sums = np.zeros((len(vectors), item.matrix.groups, columns))
+        # vectors last, so that what is done to a column runs along memory
+        columns = np.ascontiguousarray(vectors.transpose(1, 2, 0))
+        sums = np.zeros((item.matrix.groups, item.matrix.columns, len(vectors)))
+        copies = copy_of_vector(item, len(vectors), first)
         for replica in range(item.replicas):
-            own = slice((replica - first) % item.replicas, None, item.replicas)  # vector v goes to copy v mod R
+            own = slice(None) if item.replicas == 1 else np.flatnonzero(copies == replica)
+            part = np.zeros_like(sums[:, :, own])
             for crossbar, blocks in self.crossbars.of(index, replica):
-                self._read(item, crossbar, blocks, vectors[own], sums[own])
-        return corrected(item, sums, vectors)
+                self._read(item, crossbar, blocks, columns[:, :, own], part)
+            sums[:, :, own] += part
+        return corrected(item, sums.transpose(2, 0, 1), vectors)
 
-    def _read(self, item: CrossbarMatrix, crossbar: int, blocks: NDArray[np.intp], vectors: np.ndarray, sums: np.ndarray) -> None:
-        """Drive one crossbar with all input slices; shift and add each block's columns into `sums`."""
+    def _read(self, item: CrossbarMatrix, crossbar: int, blocks: NDArray[np.int32], inputs: Array, sums: Array) -> None:
+        """Drive one crossbar with all input slices; shift and add each block's columns into `sums`.
+
+        Args:
+            item: the matrix that is computed.
+            crossbar: which one.
+            blocks: the matrix's blocks on it.
+            inputs: (G, K, vectors) unsigned.
+            sums: (G, N, vectors), added to.
+        """
         levels = self.crossbars.levels(crossbar)
         table, places = self.placed.program.blocks[blocks], self.placed.places[blocks]
-        kind = np.float32 if max_sum_bits(item) <= FLOAT32_BITS else np.float64
-        bottom = int((places["row"] + table["row_stop"] - table["row_start"]).max())
-        right = int((places["column"] + table["column_stop"] - table["column_start"]).max())
-        driven = np.zeros((len(vectors), bottom), vectors.dtype)  # rows below carry no input
-        for block, place in zip(table, places, strict=True):
-            rows = slice(place["row"], place["row"] + block["row_stop"] - block["row_start"])
-            driven[:, rows] = vectors[:, block["group"], block["row_start"] : block["row_stop"]]
-        used = levels[:bottom, :right].astype(kind)
+        kind: type[np.float32 | np.float64] = np.float32 if max_sum_bits(item) <= FLOAT32_BITS else np.float64
+        readings = [Reading.of(item, block, place) for block, place in zip(table, places, strict=True)]
+        bottom = max(reading.rows.stop for reading in readings)
+        right = max(reading.columns.stop for reading in readings)
+        driven = np.zeros((bottom, inputs.shape[2]), inputs.dtype)  # rows without input stay at zero
+        for reading in readings:
+            driven[reading.rows] = inputs[reading.group, reading.inputs]
+        cells: Array = levels[:bottom, :right].astype(kind).T
         for cycle in item.input_slices:
-            rows_now = cycle.of(driven).astype(kind)
-            codes = convert(item, rows_now @ used)
-            for block, place in zip(table, places, strict=True):
-                width = block["column_stop"] - block["column_start"]
-                value = codes[:, place["column"] : place["column"] + width]
-                value = unflipped(item, block, value, rows_now, int(place["row"]))
-                columns = slice(block["column_start"], block["column_stop"])
-                sums[:, block["group"], columns] += value * weight_of(item, block, cycle)
+            rows: Array = cycle.of(driven).astype(kind)
+            codes = convert(item, cells @ rows)
+            totals: dict[tuple[int, int], Array] = {}
+            for reading in readings:
+                span = (reading.rows.start, reading.rows.stop)
+                if reading.flips is not None and span not in totals:
+                    totals[span] = np.ones(span[1] - span[0], kind) @ rows[reading.rows]
+                value = reading.true_sums(codes, totals.get(span))
+                sums[reading.group, reading.outputs] += value * float(reading.weight * 2**cycle.shift)
+
+
+def copy_of_vector(item: CrossbarMatrix, count: int, first: int) -> NDArray[np.int64]:
+    """Return which copy takes each vector: vector v of a sample goes to copy v mod R."""
+    return (np.arange(first, first + count) % item.matrix.vectors) % item.replicas
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One block as it is read: where its columns stand, and what their codes count.
+
+    Attributes:
+        group: of the matrix.
+        inputs: rows of the group's matrix.
+        outputs: columns of the group's matrix.
+        rows: of the crossbar.
+        columns: of the crossbar.
+        weight: what one code counts: 2^shift of the weight slice, negative for the second polarity.
+        flips: columns stored inverted; None where there are none.
+        top: the largest level of the slice.
+    """
+
+    group: int
+    inputs: slice
+    outputs: slice
+    rows: slice
+    columns: slice
+    weight: int
+    flips: NDArray[np.bool_] | None
+    top: int
+
+    @classmethod
+    def of(cls, item: CrossbarMatrix, block: np.void, place: np.void) -> "Reading":
+        """Read a row of the block table and its place."""
+        inputs = slice(int(block["row_start"]), int(block["row_stop"]))
+        outputs = slice(int(block["column_start"]), int(block["column_stop"]))
+        row, column = int(place["row"]), int(place["column"])
+        weight_slice = item.weight_slices[block["weight_slice"]]
+        flips = None if item.flips is None else block_flips(item, block)
+        return cls(
+            group=int(block["group"]),
+            inputs=inputs,
+            outputs=outputs,
+            rows=slice(row, row + inputs.stop - inputs.start),
+            columns=slice(column, column + outputs.stop - outputs.start),
+            weight=(-1 if block["polarity"] else 1) * 2**weight_slice.shift,
+            flips=flips if flips is not None and flips.any() else None,
+            top=weight_slice.mask,
+        )
+
+    def true_sums(self, codes: Array, total: Array | None) -> Array:
+        """Return the column sums that codes (columns, vectors) stand for.
+
+        Of columns stored inverted: top * sum(inputs) - code, with the sum `total` (vectors,) computed digitally.
+        """
+        own = codes[self.columns]
+        if self.flips is None or total is None:
+            return own
+        return np.where(self.flips[:, None], codes.dtype.type(self.top) * total - own, own)
 
 
 def max_sum_bits(item: CrossbarMatrix) -> int:
@@ -83,30 +163,11 @@ def convert(item: CrossbarMatrix, sums: np.ndarray) -> np.ndarray:
     return np.minimum(sums, sums.dtype.type(2**item.adc.bits - 1))
 
 
-def unflipped(item: CrossbarMatrix, block: np.void, codes: np.ndarray, rows: np.ndarray, row: int) -> np.ndarray:
-    """Return the true sums of columns that are stored inverted: top * sum(inputs) - code."""
-    if item.flips is None:
-        return codes
-    flips = block_flips(item, block)
-    if not flips.any():
-        return codes
-    height = int(block["row_stop"] - block["row_start"])
-    inputs = rows[:, row : row + height].sum(axis=1, keepdims=True)
-    top = codes.dtype.type(item.weight_slices[block["weight_slice"]].mask)
-    return np.where(flips, top * inputs - codes, codes)
-
-
 def block_flips(item: CrossbarMatrix, block: np.void) -> NDArray[np.bool_]:
     """Return which columns of a block are stored inverted."""
     assert item.flips is not None
     part = item.row_cuts.index(int(block["row_start"]))
     return item.flips[block["group"], part, block["weight_slice"], block["column_start"] : block["column_stop"]]
-
-
-def weight_of(item: CrossbarMatrix, block: np.void, cycle: Slice) -> float:
-    """Return what one code of a block counts in the accumulator, sign included."""
-    sign = -1 if block["polarity"] else 1
-    return float(sign * 2 ** (item.weight_slices[block["weight_slice"]].shift + cycle.shift))
 
 
 def corrected(item: CrossbarMatrix, sums: np.ndarray, vectors: np.ndarray) -> NDArray[np.int64]:

@@ -38,9 +38,13 @@ ExactSamples = Annotated[
 Seed = Annotated[int, Parameter(validator=Number(gte=0), help="Seed of everything drawn at random.")]
 Settings = Annotated[
     tuple[str, ...],
-    Parameter(name="--set", negative=(), consume_multiple=False,
-              help="Override a field of the target, FIELD=VALUE (e.g. crossbar.rows=256); may be repeated."),
-]  # fmt: skip
+    Parameter(
+        name="--set",
+        negative=(),
+        consume_multiple=False,
+        help="Override a field of the target, FIELD=VALUE (e.g. crossbar.rows=256); may be repeated.",
+    ),
+]
 
 
 @app.default
@@ -48,11 +52,14 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     model: Annotated[Path, Parameter(help="The ONNX file. It is not changed.")],
     /,
     *,
-    target: Annotated[str, Parameter(help="The architecture: a name that `rcompile targets` lists, or a .toml file.")] = "isaac",
+    target: Annotated[
+        str, Parameter(help="The architecture: a name that `rcompile targets` lists, or a .toml file.")
+    ] = "isaac",
     set_: Settings = (),
     data: Data = None,
     calibration: Annotated[
-        Path | None, Parameter(help="Samples for the activation ranges of a float model: .npz; default: those of --data.")
+        Path | None,
+        Parameter(help="Samples for the activation ranges of a float model: .npz; default: those of --data."),
     ] = None,
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="The folder to write; default: <model>.rcompile.")
@@ -62,12 +69,16 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     replicate: Annotated[
         bool, Parameter(negative=(), help="Copy layers over the free crossbars for the shortest pipeline interval.")
     ] = False,
-    verify: Annotated[bool, Parameter(negative="--no-verify", help="Execute the program and compare it with the model.")] = True,
+    verify: Annotated[
+        bool, Parameter(negative="--no-verify", help="Execute the program and compare it with the model.")
+    ] = True,
     exact_samples: ExactSamples = 0,
     seed: Seed = 0,
     print_ir_after: Annotated[
         tuple[str, ...],
-        Parameter(negative=(), consume_multiple=False, help="Print the program after a pass (to stderr); may be repeated."),
+        Parameter(
+            negative=(), consume_multiple=False, help="Print the program after a pass (to stderr); may be repeated."
+        ),
     ] = (),
     json: Annotated[str | None, Parameter(help="Where to write report.json as well; '-' is stdout.")] = None,
     debug: Debug = False,  # noqa: ARG001 - read by main
@@ -120,10 +131,15 @@ def verify(
     with RichProgress() as progress:
         found = api.verify(program, data=data, exact_samples=exact_samples, seed=seed, trace=Trace(progress=progress))
     console = human_console(to_stderr=False)
-    console.print(f"[bold green]PASS[/] {len(found.exact.layers)} layers equal integer arithmetic bit for bit "
-                  f"on {found.exact.samples} of {found.data.samples} samples")  # fmt: skip
-    for name, value in (("quantized model", found.accuracy.quantized), ("mapped program", found.accuracy.ideal),
-                        ("same top-1 as onnxruntime", found.accuracy.agreement)):  # fmt: skip
+    console.print(
+        f"[bold green]PASS[/] {len(found.exact.layers)} layers equal integer arithmetic bit for bit "
+        f"on {found.exact.samples} of {found.data.samples} samples"
+    )
+    for name, value in (
+        ("quantized model", found.accuracy.quantized_model),
+        ("mapped program", found.accuracy.mapped_program),
+        ("same top-1 as onnxruntime", found.accuracy.agreement),
+    ):
         if value is not None:
             console.print(f"{name}: {100 * value:.2f} %")
     return 0
@@ -220,7 +236,7 @@ def run(call: "Callable[[], object]", *, debug: bool) -> int:
         return fail(f"{error}{notes}{hint}", error.exit_code)
     except MemoryError:
         return fail("out of memory", InternalError.exit_code)
-    except Exception as error:  # noqa: BLE001 - the last line of defence; --debug shows where
+    except Exception as error:
         if debug:
             raise
         return fail(f"{type(error).__name__}: {error}\n{REPORT_A_BUG}", InternalError.exit_code)

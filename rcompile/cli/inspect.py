@@ -34,8 +34,10 @@ def inspect_program(path: Path, console: Console, *, blocks: bool) -> None:
     compiled = container.load(path)
     placed = compiled.placed
     program = placed.program
-    console.print(f"[bold]{escape(program.source.name)}[/] on {escape(compiled.target['name'])}, "
-                  f"quantized by the {'model' if compiled.quantized_by == 'model' else 'compiler'}")  # fmt: skip
+    console.print(
+        f"[bold]{escape(program.source.name)}[/] on {escape(compiled.target['name'])}, "
+        f"quantized by the {'model' if compiled.quantized_by == 'model' else 'compiler'}"
+    )
     if blocks:
         console.print(escape(str(placed)), soft_wrap=True)
     else:
@@ -44,11 +46,16 @@ def inspect_program(path: Path, console: Console, *, blocks: bool) -> None:
     for step in program.source.steps():
         console.print(escape(f"  step {step}"), soft_wrap=True)
     plan = placed.floorplan
-    console.print(f"{len(program.blocks)} blocks on {plan.crossbars_used} of {plan.crossbars_available} crossbars, "
-                  f"{len(plan.slots)} tiles; digest {container.file_digest(path)[:16]}")  # fmt: skip
+    console.print(
+        f"{len(program.blocks)} blocks on {plan.crossbars_used} of {plan.crossbars_available} crossbars, "
+        f"{len(plan.slots)} tiles; digest {container.file_digest(path)[:16]}"
+    )
     try:
         check_program(path)
-        console.print("[green]sound[/]: each weight bit sits in one cell, no two blocks share a column, each partial sum is reduced once")
+        console.print(
+            "[green]sound[/]: each weight bit sits in one cell, no two blocks share a column, "
+            "each partial sum is reduced once"
+        )
     except Unsound as rule:
         console.print(f"[bold red]UNSOUND[/]: {escape(str(rule))}")
 
@@ -66,13 +73,12 @@ def inspect_model(path: Path, console: Console) -> None:
         rows[types[name], "folded", reason] += 1
     for node in graph.nodes:
         operator = recognise(node, graph)
-        refused = isinstance(operator, Refusal)
         where, reason = ("digital", operator.reason) if isinstance(operator, Refusal) else ("crossbar", "")
         if node.op_type in {"QuantizeLinear", "DequantizeLinear"}:
             where, reason = "digital or folded", "depends on the operators around it"
         key = (node.op_type, where, reason)
         rows[key] += 1
-        macs[key] += macs_of(node, graph) if refused else macs_of(node, graph)
+        macs[key] += macs_of(node, graph)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("operator", "nodes", "MACs", "goes to", "reason"):
         table.add_column(heading, justify="right" if heading in {"nodes", "MACs"} else "left")
@@ -86,11 +92,16 @@ def show_target(target: Target, console: Console) -> None:
     console.print(f"[bold]{escape(target.name)}[/]: {escape(target.summary)}")
     known = rules()
     for section in SECTIONS:
-        console.print(f"[bold]{escape(f'[{section}]')}[/]  [dim]{escape(target.sources.get(section, ''))}[/]", soft_wrap=True)
+        console.print(
+            f"[bold]{escape(f'[{section}]')}[/]  [dim]{escape(target.sources.get(section, ''))}[/]", soft_wrap=True
+        )
         for key, value in asdict(getattr(target, section)).items():
             name = f"{section}.{key}"
             rule = known[name]
             note = " (assumed)" if name in target.assumed_fields else ""
             source = f"  {target.sources[name]}" if name in target.sources else ""
-            console.print(escape(f"  {key} = {value}{f' {rule.unit}' if rule.unit else ''}{note}  # {rule.doc}{source}"), soft_wrap=True)
+            console.print(
+                escape(f"  {key} = {value}{f' {rule.unit}' if rule.unit else ''}{note}  # {rule.doc}{source}"),
+                soft_wrap=True,
+            )
     console.print(f"{target.crossbars_available:,} crossbars in {target.hierarchy.chips} chip(s)")

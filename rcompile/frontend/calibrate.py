@@ -11,7 +11,9 @@ from rcompile.frontend.export import to_onnx
 from rcompile.ir.graph import Array, Graph, Value
 
 
-def calibrate(graph: Graph, names: tuple[str, ...], feeds: Iterable[Mapping[str, Array]]) -> dict[str, tuple[float, float]]:
+def calibrate(
+    graph: Graph, names: tuple[str, ...], feeds: Iterable[Mapping[str, Array]]
+) -> dict[str, tuple[float, float]]:
     """Return the least and largest value of each named tensor.
 
     Args:

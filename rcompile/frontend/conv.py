@@ -39,13 +39,11 @@ def window_of(node: Node, kernel: tuple[int, ...], input_shape: tuple[int, ...])
     begin, end = pads[:axes], pads[axes:]
     if auto_pad in {"SAME_UPPER", "SAME_LOWER"}:
         total = [
-            max((ceil(size / s) - 1) * s + r - size, 0)
-            for size, s, r in zip(input_shape, strides, reach, strict=True)
+            max((ceil(size / s) - 1) * s + r - size, 0) for size, s, r in zip(input_shape, strides, reach, strict=True)
         ]
         small, large = tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
         begin, end = (small, large) if auto_pad == "SAME_UPPER" else (large, small)
     output = tuple(
-        (size + b + e - r) // s + 1
-        for size, b, e, r, s in zip(input_shape, begin, end, reach, strides, strict=True)
+        (size + b + e - r) // s + 1 for size, b, e, r, s in zip(input_shape, begin, end, reach, strides, strict=True)
     )
     return Window(tuple(kernel), strides, dilations, begin, end, tuple(input_shape), output)

@@ -20,7 +20,12 @@ def recognise_gemm(node: Node, graph: Graph) -> MatrixOperator | Refusal:
     bias = node.inputs[2] if len(node.inputs) > 2 else ""
     if bias:
         operand = static_operand(bias, graph)
-        if operand is None or operand.size not in {1, columns} or operand.ndim > 2 or (operand.ndim == 2 and operand.shape[0] != 1):
+        if (
+            operand is None
+            or operand.size not in {1, columns}
+            or operand.ndim > 2
+            or (operand.ndim == 2 and operand.shape[0] != 1)
+        ):
             return Refusal("its operand C is not one static value per column")
 
     def arrange(tensor: Array) -> Array:
@@ -41,7 +46,9 @@ def recognise_matmul(node: Node, graph: Graph) -> MatrixOperator | Refusal:
     return dense(node.inputs[0], node.inputs[1], "", 1, lambda tensor: tensor[None], graph)
 
 
-def dense(data: str, weight: str, bias: str, output_axis: int, arrange: object, graph: Graph) -> MatrixOperator | Refusal:
+def dense(
+    data: str, weight: str, bias: str, output_axis: int, arrange: object, graph: Graph
+) -> MatrixOperator | Refusal:
     """Return a product over the last axis of the data."""
     shape = static_shape(graph.values.get(data))
     if shape is None:

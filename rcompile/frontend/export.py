@@ -1,6 +1,7 @@
 """Write a Graph, or a part of one, as ONNX."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import onnx
@@ -59,7 +60,7 @@ def opsets(graph: Graph, nodes: tuple[Node, ...]) -> dict[str, int]:
 
 def to_proto(node: Node) -> onnx.NodeProto:
     """Convert a node back."""
-    plain = {k: v for k, v in node.attributes.items() if not isinstance(v, OpaqueAttribute)}
+    plain: dict[str, Any] = {k: v for k, v in node.attributes.items() if not isinstance(v, OpaqueAttribute)}
     proto = helper.make_node(node.op_type, node.inputs, node.outputs, node.name, domain=node.domain, **plain)
     proto.attribute.extend(
         onnx.AttributeProto.FromString(v.data) for v in node.attributes.values() if isinstance(v, OpaqueAttribute)

@@ -6,6 +6,7 @@ onnxruntime's kernels on processors without VNNI. Nothing here knows of slices, 
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -46,7 +47,7 @@ class Draft:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def add(self, op_type: str, *inputs: str, name: str = "", domain: str = "", **attributes: object) -> str:
+    def add(self, op_type: str, *inputs: str, name: str = "", domain: str = "", **attributes: Any) -> str:  # noqa: ANN401 - ONNX attributes
         """Append a node; return its output."""
         output = name or f"value{len(self.nodes)}"
         self.nodes.append(helper.make_node(op_type, list(inputs), [output], domain=domain, **attributes))
@@ -119,10 +120,18 @@ def products(matrix: Matrix, draft: Draft, code: str, zero: int, digit: np.ndarr
     if window is not None:
         weight = digit.transpose(0, 2, 1).reshape(matrix.groups * matrix.columns, -1, *window.kernel)
         return [
-            draft.add("ConvInteger", code, draft.constant(weight), *zeros, group=matrix.groups,
-                      kernel_shape=window.kernel, strides=window.strides, dilations=window.dilations,
-                      pads=(*window.pads_begin, *window.pads_end))
-        ]  # fmt: skip
+            draft.add(
+                "ConvInteger",
+                code,
+                draft.constant(weight),
+                *zeros,
+                group=matrix.groups,
+                kernel_shape=window.kernel,
+                strides=window.strides,
+                dilations=window.dilations,
+                pads=(*window.pads_begin, *window.pads_end),
+            )
+        ]
     found = []
     for start in range(0, matrix.rows, LARGEST_K):
         part = digit[0, start : start + LARGEST_K]
@@ -144,13 +153,13 @@ def epilogue(matrix: Matrix, draft: Draft, total: str) -> None:
         total = draft.add("Add", total, column(end.integer_bias))
     value = draft.add("Cast", total, to=TensorProto.FLOAT)
     quantize = end.requantize
-    fused = quantize is not None and quantize.multiplier is not None
-    value = draft.add("Mul", value, column(quantize.multiplier if fused else end.scale))
-    if not fused and end.bias is not None:
+    multiplier = None if quantize is None else quantize.multiplier
+    value = draft.add("Mul", value, column(end.scale if multiplier is None else multiplier))
+    if multiplier is None and end.bias is not None:
         value = draft.add("Add", value, column(end.bias))
     if quantize is None:
         draft.add("Identity", value, name="outputs")
         return
-    scale = draft.constant(np.array(1.0 if fused else quantize.scale, np.float32))
+    scale = draft.constant(np.array(quantize.scale if multiplier is None else 1.0, np.float32))
     zero = draft.constant(np.array(quantize.zero_point, quantize.dtype))
     draft.add("QuantizeLinear", value, scale, zero, name="outputs", domain=MICROSOFT)

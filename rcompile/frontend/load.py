@@ -64,11 +64,17 @@ def parse(path: Path) -> onnx.ModelProto:
     except PermissionError as error:
         raise InputError("the file may not be read (permission denied)", at=at) from error
     except DecodeError as error:
-        raise InputError(f"this is not a complete ONNX file: {describe(head, path)}", at=at,
-                         hint="export or download the model again") from error  # fmt: skip
+        raise InputError(
+            f"this is not a complete ONNX file: {describe(head, path)}",
+            at=at,
+            hint="export or download the model again",
+        ) from error
     except (FileNotFoundError, onnx.checker.ValidationError) as error:
-        raise InputError(f"its external data cannot be read: {one_line(error)}", at=at,
-                         hint="keep the data file that was exported with the model beside it") from error  # fmt: skip
+        raise InputError(
+            f"its external data cannot be read: {one_line(error)}",
+            at=at,
+            hint="keep the data file that was exported with the model beside it",
+        ) from error
     if not model.graph.node:
         found = describe(head, path) if not model.ir_version else "its graph has no node"
         raise InputError(f"this is not a usable ONNX model: {found}", at=at, hint="export the model again")
@@ -81,7 +87,9 @@ def describe(head: bytes, path: Path) -> str:
         if head.startswith(signature):
             return f"it looks like {kind}"
     size = path.stat().st_size
-    return "it is empty" if size == 0 else f"its {size} bytes do not parse as a protobuf model (truncated or corrupted?)"
+    return (
+        "it is empty" if size == 0 else f"its {size} bytes do not parse as a protobuf model (truncated or corrupted?)"
+    )
 
 
 def one_line(error: Exception) -> str:
@@ -96,10 +104,22 @@ def reported_for(path: Path) -> Iterator[None]:
         yield
     except RcompileError:
         raise
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, TypeError,
-            KeyError, IndexError, AttributeError, RuntimeError, DecodeError) as error:  # fmt: skip
-        raise InputError(f"the model breaks ONNX's rules: {one_line(error)}", at=Origin(str(path)),
-                         hint="run onnx.checker.check_model on it, and export it again") from error  # fmt: skip
+    except (
+        onnx.checker.ValidationError,
+        onnx.shape_inference.InferenceError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        RuntimeError,
+        DecodeError,
+    ) as error:
+        raise InputError(
+            f"the model breaks ONNX's rules: {one_line(error)}",
+            at=Origin(str(path)),
+            hint="run onnx.checker.check_model on it, and export it again",
+        ) from error
 
 
 def to_graph(model: onnx.ModelProto, file: str) -> Graph:
@@ -110,8 +130,9 @@ def to_graph(model: onnx.ModelProto, file: str) -> Graph:
         onnx.checker.check_model(model)
     initializers = {tensor.name for tensor in model.graph.initializer}
     if model.graph.sparse_initializer:
-        raise UnsupportedError("sparse initializers are not supported", at=Origin(file),
-                               hint="store the weights densely")  # fmt: skip
+        raise UnsupportedError(
+            "sparse initializers are not supported", at=Origin(file), hint="store the weights densely"
+        )
     fed = [value for value in model.graph.input if value.name not in initializers]
     inputs = tuple(to_value(value) for value in fed)
     batch = find_batch(inputs, file)
@@ -142,8 +163,11 @@ def require_known_domains(graph: Graph) -> None:
     if strange:
         listed = ", ".join(f"{n.domain}::{n.op_type} '{n.name}'" for n in strange[:5])
         more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
-        raise UnsupportedError(f"no unit can execute {listed}{more}", at=graph.origin,
-                               hint="export the model with standard operators (for example QDQ instead of QONNX)")  # fmt: skip
+        raise UnsupportedError(
+            f"no unit can execute {listed}{more}",
+            at=graph.origin,
+            hint="export the model with standard operators (for example QDQ instead of QONNX)",
+        )
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
@@ -176,8 +200,11 @@ def sort_nodes(graph: onnx.GraphProto, file: str) -> None:
         sequence = list(nx.lexicographical_topological_sort(order))
     except nx.NetworkXUnfeasible:
         cycle = [graph.node[source].name for source, _ in nx.find_cycle(order)]
-        raise InputError(f"the graph has a cycle: {' -> '.join([*cycle, cycle[0]])}", at=Origin(file),
-                         hint="an ONNX graph must be acyclic; use Loop or Scan for recurrence") from None  # fmt: skip
+        raise InputError(
+            f"the graph has a cycle: {' -> '.join([*cycle, cycle[0]])}",
+            at=Origin(file),
+            hint="an ONNX graph must be acyclic; use Loop or Scan for recurrence",
+        ) from None
     if sequence != list(range(len(graph.node))):
         nodes = [graph.node[index] for index in sequence]
         copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
@@ -207,8 +234,15 @@ def captured_names(node: onnx.NodeProto) -> list[str]:
 def to_node(node: onnx.NodeProto) -> Node:
     """Convert a node."""
     attributes = {attribute.name: to_attribute(attribute) for attribute in node.attribute}
-    return Node(node.name, node.op_type, tuple(node.input), tuple(node.output), node.domain,
-                attributes, tuple(captured_names(node)))  # fmt: skip
+    return Node(
+        node.name,
+        node.op_type,
+        tuple(node.input),
+        tuple(node.output),
+        node.domain,
+        attributes,
+        tuple(captured_names(node)),
+    )
 
 
 def to_attribute(attribute: onnx.AttributeProto) -> Attribute:
@@ -234,9 +268,7 @@ def to_value(value: onnx.ValueInfoProto) -> Value:
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
     if not tensor.HasField("shape"):
         return Value(value.name, dtype, None)
-    shape = tuple(
-        dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or None) for dim in tensor.shape.dim
-    )
+    shape = tuple(dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or None) for dim in tensor.shape.dim)
     return Value(value.name, dtype, shape)
 
 
@@ -244,13 +276,19 @@ def find_batch(inputs: tuple[Value, ...], file: str) -> Batch:
     """Tell how samples are fed, and refuse free dimensions that are not the batch axis."""
     for value in inputs:
         if value.shape is None:
-            raise UnsupportedError(f"the input '{value.name}' has no shape", at=Origin(file),
-                                   hint="export the model with a static input shape")  # fmt: skip
+            raise UnsupportedError(
+                f"the input '{value.name}' has no shape",
+                at=Origin(file),
+                hint="export the model with a static input shape",
+            )
         for axis, dim in enumerate(value.shape):
             if axis > 0 and not isinstance(dim, int):
-                raise UnsupportedError(f"axis {axis} of the input '{value.name}' is free ({dim or 'unnamed'}); "
-                                       "only the batch axis 0 may be", at=Origin(file),
-                                       hint="export the model with that dimension fixed")  # fmt: skip
+                raise UnsupportedError(
+                    f"axis {axis} of the input '{value.name}' is free ({dim or 'unnamed'}); "
+                    "only the batch axis 0 may be",
+                    at=Origin(file),
+                    hint="export the model with that dimension fixed",
+                )
     first = [value.shape[0] if value.shape else 0 for value in inputs]
     free = bool(first) and all(not isinstance(dim, int) for dim in first)
     leading = bool(first) and all(dim == 1 or not isinstance(dim, int) for dim in first)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Node, Value
+from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Value
 from rcompile.ir.matrix import Window
 
 

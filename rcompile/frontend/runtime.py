@@ -35,8 +35,9 @@ class Session:
             self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions share no base class but Exception
             file = str(model) if isinstance(model, Path) else ""
-            raise InputError(f"onnxruntime cannot load the model: {' '.join(str(error).split())[:400]}",
-                             at=Origin(file)) from error  # fmt: skip
+            raise InputError(
+                f"onnxruntime cannot load the model: {' '.join(str(error).split())[:400]}", at=Origin(file)
+            ) from error
         self.inputs = tuple(value.name for value in self._session.get_inputs())
         self.outputs = tuple(value.name for value in self._session.get_outputs())
 

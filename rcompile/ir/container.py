@@ -102,8 +102,9 @@ def read_members(path: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(path) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
     except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise InputError(f"this is not a program file, or it is truncated: {error}", at=at,
-                         hint="compile the model again") from error  # fmt: skip
+        raise InputError(
+            f"this is not a program file, or it is truncated: {error}", at=at, hint="compile the model again"
+        ) from error
     if CHECKSUMS not in members or MANIFEST not in members or REFERENCE not in members:
         raise InputError("this archive is not an rcompile program", at=at, hint="compile the model again")
     digests: dict[str, str] = {}
@@ -111,12 +112,16 @@ def read_members(path: Path) -> dict[str, bytes]:
         digests = json.loads(members[CHECKSUMS])
     for name, data in members.items():
         if name != CHECKSUMS and digests.get(name) != hashlib.sha256(data).hexdigest():
-            raise InputError(f"the program file is damaged: the checksum of {name} is wrong", at=at,
-                             hint="compile the model again")  # fmt: skip
+            raise InputError(
+                f"the program file is damaged: the checksum of {name} is wrong", at=at, hint="compile the model again"
+            )
     manifest = json.loads(members[MANIFEST])
     if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
-        raise InputError(f"the program file has version {manifest.get('version')}, this rcompile reads {VERSION}",
-                         at=at, hint="compile the model again")  # fmt: skip
+        raise InputError(
+            f"the program file has version {manifest.get('version')}, this rcompile reads {VERSION}",
+            at=at,
+            hint="compile the model again",
+        )
     return members
 
 
@@ -138,8 +143,9 @@ def load(path: Path) -> Compiled:
     try:
         placed = msgspec.convert(manifest["placed"], PlacedProgram, dec_hook=dec_hook)
     except (msgspec.ValidationError, KeyError) as error:
-        raise InputError(f"the program file is not valid: {error}", at=Origin(str(path)),
-                         hint="compile the model again") from error  # fmt: skip
+        raise InputError(
+            f"the program file is not valid: {error}", at=Origin(str(path)), hint="compile the model again"
+        ) from error
     return Compiled(placed, members[REFERENCE], manifest["quantized_by"], manifest["target"])
 
 

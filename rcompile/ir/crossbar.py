@@ -183,8 +183,8 @@ class CrossbarProgram:
             height = own["row_stop"] - own["row_start"]
             width = own["column_stop"] - own["column_start"]
             name = item.matrix.name
-            require(0 < height.min() and height.max() <= self.crossbar_rows, f"{name}: a block is too high")
-            require(0 < width.min() and width.max() <= self.crossbar_columns, f"{name}: a block is too wide")
+            require(height.min() > 0 and height.max() <= self.crossbar_rows, f"{name}: a block is too high")
+            require(width.min() > 0 and width.max() <= self.crossbar_columns, f"{name}: a block is too wide")
             copies = item.replicas * item.encoding.polarities * len(item.weight_slices)
             area = int((height.astype(np.int64) * width).sum())
             require(area == copies * item.matrix.weights.size, f"{name}: blocks do not cover the matrix")
@@ -192,7 +192,8 @@ class CrossbarProgram:
 
     def lines(self) -> Iterator[str]:
         """Yield one line per object."""
-        yield f"crossbar program {self.source.name}: {self.crossbar_rows} x {self.crossbar_columns}, {self.cell_bits}b cells"
+        size = f"{self.crossbar_rows} x {self.crossbar_columns}"
+        yield f"crossbar program {self.source.name}: {size}, {self.cell_bits}b cells"
         for index, item in enumerate(self.matrices):
             encoding, adc = item.encoding, item.adc
             inputs = " ".join(map(str, item.input_slices)) or "uncut"

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from rcompile.errors import Origin, require
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 
 STANDARD_DOMAINS = ("", "ai.onnx")
 QUANTIZATION_DOMAINS = (*STANDARD_DOMAINS, "com.microsoft")

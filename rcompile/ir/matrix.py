@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from rcompile.errors import Origin, require
 from rcompile.ir.graph import Batch, Value
 
-IntegerArray = NDArray[np.integer]
+IntegerArray = NDArray[Any]
 FloatArray = NDArray[np.float32]
 
 ACCUMULATOR_LIMIT = 2**53

@@ -110,7 +110,9 @@ class PlacedProgram:
         right = places["column"] + blocks["column_stop"] - blocks["column_start"]
         require(places["row"].min() >= 0 and bottom.max() <= program.crossbar_rows, "a block leaves its crossbar")
         require(places["column"].min() >= 0 and right.max() <= program.crossbar_columns, "a block leaves its crossbar")
-        require(0 <= places["crossbar"].min() and places["crossbar"].max() < self.crossbars, "a crossbar does not exist")
+        require(
+            places["crossbar"].min() >= 0 and places["crossbar"].max() < self.crossbars, "a crossbar does not exist"
+        )
         require(self.crossbars <= self.floorplan.crossbars_available, "more crossbars are used than there are")
         require(columns_are_exclusive(places, right), "two blocks share a column of a crossbar")
 

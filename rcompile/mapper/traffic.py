@@ -13,7 +13,9 @@ from rcompile.ir.crossbar import CrossbarProgram
 PARTIAL_SUM_BYTES = 4
 
 
-def tile_flows(program: CrossbarProgram, places: NDArray[np.void], crossbars_per_tile: int, tiles: int) -> NDArray[np.int64]:
+def tile_flows(
+    program: CrossbarProgram, places: NDArray[np.void], crossbars_per_tile: int, tiles: int
+) -> NDArray[np.int64]:
     """Return (tiles, tiles): bytes from one tile to another."""
     tile = places["crossbar"] // crossbars_per_tile
     counts = np.zeros((len(program.matrices), tiles), np.int64)
@@ -27,7 +29,9 @@ def tile_flows(program: CrossbarProgram, places: NDArray[np.void], crossbars_per
     for index, item in enumerate(program.matrices):
         if np.count_nonzero(counts[index]) > 1:
             own = program.blocks["matrix"] == index
-            flows[:, homes[index]] += partial_sum_bytes(program.blocks[own], tile[own], tiles, item.matrix.vectors, item.replicas)
+            flows[:, homes[index]] += partial_sum_bytes(
+                program.blocks[own], tile[own], tiles, item.matrix.vectors, item.replicas
+            )
     np.fill_diagonal(flows, 0)
     return flows
 

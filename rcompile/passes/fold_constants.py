@@ -8,7 +8,7 @@ from dataclasses import replace
 from rcompile.frontend.export import part_to_onnx
 from rcompile.frontend.load import frozen
 from rcompile.frontend.runtime import Session
-from rcompile.ir.graph import Graph, Node, Value
+from rcompile.ir.graph import Array, Graph, Node, Value
 
 KEPT = {"QuantizeLinear", "DequantizeLinear", "RandomNormal", "RandomUniform", "Multinomial", "Bernoulli", "Dropout"}
 
@@ -41,7 +41,7 @@ def fold_constants(graph: Graph) -> Graph:
     )
 
 
-def evaluate(graph: Graph, nodes: tuple[Node, ...], names: list[str]) -> dict[str, object]:
+def evaluate(graph: Graph, nodes: tuple[Node, ...], names: list[str]) -> dict[str, Array]:
     """Run some nodes without inputs."""
     if not names:
         return {}

@@ -9,6 +9,7 @@ operators go, unchanged, into segments that onnxruntime executes; nothing else i
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -43,11 +44,11 @@ def lower(graph: Graph) -> MatrixProgram:
     lowering = Lowering(graph)
     if not lowering.matrices:
         reasons = [f"{node.op_type} '{node.name}': {lowering.refusals[node.name]}" for node in graph.nodes
-                   if node.op_type in OPERATORS][:8]  # fmt: skip
+                   if node.op_type in OPERATORS][:8]
         raise UnsupportedError(
             "the model has nothing to map: " + ("; ".join(reasons) or f"it has none of {', '.join(OPERATORS)}"),
             at=graph.origin, hint="rcompile maps products with static weights",
-        )  # fmt: skip
+        )
     return lowering.program()
 
 
@@ -58,7 +59,7 @@ class Quantization:
     codes: str
     scale: Array
     zero_point: Array
-    dtype: np.dtype[np.generic]
+    dtype: np.dtype[Any]
     axis: int
 
 
@@ -232,7 +233,7 @@ class Lowering:
         own = found.scale.reshape(())
         multiplier = read_only((scale / own).astype(np.float32)) if bias is None else None
         return Requantize(float(own), int(found.zero_point.reshape(())), int(limits.min), int(limits.max),
-                          found.dtype.name, multiplier)  # fmt: skip
+                          found.dtype.name, multiplier)
 
     # ---- the whole graph
 
@@ -340,7 +341,7 @@ class Lowering:
                  * ((matrix.input.bits + 7) // 8))
             for matrix in matrices
             for source in sorted(sources.get(matrix.input.tensor, ()))
-        )  # fmt: skip
+        )
 
     def size(self, tensor: str) -> int:
         """Return a tensor's number of elements for one sample."""

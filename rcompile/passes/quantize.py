@@ -164,5 +164,5 @@ class Draft:
         output = f"{name}.dequantized"
         self.values[output] = Value(output, "float32", weight.shape)
         node = Node(f"{name}.dequantize", "DequantizeLinear", inputs, (output,), MICROSOFT,
-                    {"axis": operator.output_axis})  # fmt: skip
+                    {"axis": operator.output_axis})
         return node, output

@@ -3,8 +3,8 @@
 import resource
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from dataclasses import asdict
+from importlib import metadata
 
 import numpy as np
 
@@ -225,8 +225,15 @@ def verification(result: Result) -> Verification:
         else "onnxruntime on the quantized model (QDQ), without its fusions"
     )
     if found is None:
-        exact = Exact(status="skipped", reason="switched off", samples=0, layers=[], reference=reference,
-                      integer_output_max_abs_difference=None, output_max_abs_difference=None)  # fmt: skip
+        exact = Exact(
+            status="skipped",
+            reason="switched off",
+            samples=0,
+            layers=[],
+            reference=reference,
+            integer_output_max_abs_difference=None,
+            output_max_abs_difference=None,
+        )
         return Verification(exact=exact, accuracy=None)
     exact = Exact(
         status="pass" if found.exact.passed else "fail",
@@ -249,9 +256,9 @@ def verification(result: Result) -> Verification:
         samples=found.data.samples,
         data=found.data.origin,
         metric=found.accuracy.metric,
-        float=found.accuracy.float,
-        quantized=found.accuracy.quantized,
-        ideal=found.accuracy.ideal,
+        float_=found.accuracy.float_model,
+        quantized=found.accuracy.quantized_model,
+        ideal=found.accuracy.mapped_program,
         agreement=found.accuracy.agreement,
         trials=[],
         mean=None,

@@ -27,8 +27,10 @@ def short(name: str) -> str:
 def print_summary(report: Report, console: Console, output: str) -> None:
     """Print what was mapped, where, how well, and whether it is right."""
     model, totals = report.model, report.totals
-    console.print(f"[bold]{escape(model.name)}[/] on [bold]{escape(str(report.target['name']))}[/]: "
-                  f"{model.macs:,} MACs, {model.parameters:,} parameters, opset {model.opset}")  # fmt: skip
+    console.print(
+        f"[bold]{escape(model.name)}[/] on [bold]{escape(str(report.target['name']))}[/]: "
+        f"{model.macs:,} MACs, {model.parameters:,} parameters, opset {model.opset}"
+    )
     console.print(operators_line(report))
     console.print(layer_table(report))
     console.print(
@@ -38,7 +40,8 @@ def print_summary(report: Report, console: Console, output: str) -> None:
     )
     console.print(
         f"latency {si(totals.latency_s, 's')}, interval {si(totals.interval_s, 's')}, "
-        f"{totals.throughput_per_s:,.0f} inferences/s; {100 * totals.macs_on_crossbars_share:.1f} % of the MACs on crossbars"
+        f"{totals.throughput_per_s:,.0f} inferences/s; "
+        f"{100 * totals.macs_on_crossbars_share:.1f} % of the MACs on crossbars"
     )
     for item in report.diagnostics:
         colour = {"error": "red", "warning": "yellow"}.get(item.severity, "dim")
@@ -101,7 +104,13 @@ def print_verdict(report: Report, console: Console) -> None:
             f"on {exact.samples} sample{'s' if exact.samples != 1 else ''}"
         )
     if accuracy is not None:
-        parts = [("float model", accuracy.float), ("quantized model", accuracy.quantized), ("mapped program", accuracy.ideal)]
+        parts = [
+            ("float model", accuracy.float_),
+            ("quantized model", accuracy.quantized),
+            ("mapped program", accuracy.ideal),
+        ]
         figures = ", ".join(f"{name} {100 * value:.2f} %" for name, value in parts if value is not None)
-        agreement = f"{100 * accuracy.agreement:.2f} % same top-1 as onnxruntime" if accuracy.agreement is not None else ""
+        agreement = (
+            f"{100 * accuracy.agreement:.2f} % same top-1 as onnxruntime" if accuracy.agreement is not None else ""
+        )
         console.print(f"top-1: {figures} ({accuracy.samples} samples; {agreement})" if figures else agreement)

@@ -6,8 +6,14 @@ from rcompile.result import Result
 
 def diagnose(result: Result) -> list[Diagnostic]:
     """Return the diagnostics of a compilation, gravest first."""
-    found = [*adc_beyond_target(result), *random_inputs(result), *limited_work(result), *rounding(result),
-             *digital_products(result), *assumed_fields(result)]  # fmt: skip
+    found = [
+        *adc_beyond_target(result),
+        *random_inputs(result),
+        *limited_work(result),
+        *rounding(result),
+        *digital_products(result),
+        *assumed_fields(result),
+    ]
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda item: order[item.severity])
 
@@ -85,9 +91,9 @@ def rounding(result: Result) -> list[Diagnostic]:
             severity="note",
             code="ROUNDING",
             node="",
-            message=f"outputs differ by up to {found.accuracy.output_difference:.3g} from onnxruntime on the quantized model "
-            f"({agreement:.2f} % same top-1): it sums some products in floating point, and a sum on the border of two "
-            "codes can then round the other way; the program equals the integer arithmetic exactly",
+            message=f"outputs differ by up to {found.accuracy.output_difference:.3g} from onnxruntime on the quantized "
+            f"model ({agreement:.2f} % same top-1): it sums some products in floating point, and a sum on the border "
+            "of two codes can then round the other way; the program equals the integer arithmetic exactly",
             hint="docs/semantics.md, section 6",
         )
     ]
@@ -103,7 +109,8 @@ def digital_products(result: Result) -> list[Diagnostic]:
             severity="note",
             code="DIGITAL_PRODUCT",
             node=item.node,
-            message=f"{item.op_type} stays digital ({100 * item.macs / total:.1f} % of the multiply-accumulates): {item.reason}",
+            message=f"{item.op_type} stays digital ({100 * item.macs / total:.1f} % of the multiply-accumulates): "
+            f"{item.reason}",
             hint="",
         )
         for item in digital
@@ -119,7 +126,8 @@ def assumed_fields(result: Result) -> list[Diagnostic]:
             severity="note",
             code="ASSUMED_FIELDS",
             node="",
-            message=f"{result.target.name} does not state {', '.join(result.target.assumed_fields)}: defaults were assumed",
+            message=f"{result.target.name} does not state {', '.join(result.target.assumed_fields)}: "
+            "defaults were assumed",
             hint="",
         )
     ]

@@ -19,7 +19,9 @@ class OutputFolder:
     def __enter__(self) -> "OutputFolder":
         at = Origin(str(self._folder))
         if self._folder.exists() and not self._folder.is_dir():
-            raise UsageError("the output must be a folder, but this is a file", at=at, hint="choose another with -o DIR")
+            raise UsageError(
+                "the output must be a folder, but this is a file", at=at, hint="choose another with -o DIR"
+            )
         parent = self._folder.absolute().parent
         try:
             if not parent.is_dir():
@@ -29,8 +31,9 @@ class OutputFolder:
                 raise PermissionError(13, "permission denied")
         except OSError as error:
             self.__exit__(None, None, None)
-            raise UsageError(f"the output folder cannot be written: {error.strerror}", at=at,
-                             hint="choose another with -o DIR") from error  # fmt: skip
+            raise UsageError(
+                f"the output folder cannot be written: {error.strerror}", at=at, hint="choose another with -o DIR"
+            ) from error
         self._draft.chmod(0o755)
         return self
 

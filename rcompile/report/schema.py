@@ -230,7 +230,7 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     samples: int
     data: str
     metric: str
-    float: float | None
+    float_: float | None = msgspec.field(name="float")
     quantized: float | None
     ideal: float | None
     agreement: float | None

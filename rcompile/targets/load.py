@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from rcompile.errors import Origin, UsageError
-from rcompile.targets.schema import SECTIONS, Target, defaults, rules
+from rcompile.targets.schema import SECTIONS, Target, defaults, field_names, rules
 
 HEAD = ("schema_version", "name", "summary")
 VERSION = 1
@@ -37,8 +37,10 @@ def resolve_target(name: str, overrides: Mapping[str, str] | None = None) -> Tar
     presets = list_targets()
     if name not in presets:
         close = difflib.get_close_matches(name, presets, n=1)
-        raise UsageError(f"there is no target '{name}'; there are {', '.join(presets)}",
-                         hint=f"did you mean '{close[0]}'?" if close else "a file of your own must end in .toml")  # fmt: skip
+        raise UsageError(
+            f"there is no target '{name}'; there are {', '.join(presets)}",
+            hint=f"did you mean '{close[0]}'?" if close else "a file of your own must end in .toml",
+        )
     file = resources.files("rcompile.targets") / f"{name}.toml"
     return check(file.read_text("utf-8"), f"{name}.toml", overrides or {})
 
@@ -83,15 +85,23 @@ def check(text: str, file: str, overrides: Mapping[str, str]) -> Target:
     if mistakes:
         listed = "\n".join(f"  line {line}: {text}" for line, text in sorted(mistakes))
         count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
-        raise UsageError(f"{count} in the target file\n{listed}", at=Origin(file),
-                         hint="`rcompile targets isaac` shows a complete target")  # fmt: skip
+        raise UsageError(
+            f"{count} in the target file\n{listed}",
+            at=Origin(file),
+            hint="`rcompile targets isaac` shows a complete target",
+        )
     sections = {
-        section: kind(**{name: flat[f"{section}.{name}"] for name in kind.__dataclass_fields__})
+        section: kind(**{name: flat[f"{section}.{name}"] for name in field_names(kind)})
         for section, kind in SECTIONS.items()
     }
-    given = {name: "given on the command line" for name in overrides}
-    return Target(str(data["name"]), str(data.get("summary", "")), **sections,
-                  sources={**sources, **given}, assumed_fields=assumed)  # type: ignore[arg-type]  # fmt: skip
+    given = dict.fromkeys(overrides, "given on the command line")
+    return Target(
+        str(data["name"]),
+        str(data.get("summary", "")),
+        **sections,
+        sources={**sources, **given},
+        assumed_fields=assumed,
+    )
 
 
 def flatten(data: dict[str, object], mistake: object, known: Mapping[str, object]) -> dict[str, object]:
@@ -125,8 +135,10 @@ def parse_overrides(overrides: Mapping[str, str], known: Mapping[str, object]) -
     found: dict[str, object] = {}
     for name, text in overrides.items():
         if name not in known:
-            raise UsageError(f"--set: '{name}' is not a field of a target{did_you_mean(name, known)}",
-                             hint=f"the fields are {', '.join(known)}")  # fmt: skip
+            raise UsageError(
+                f"--set: '{name}' is not a field of a target{did_you_mean(name, known)}",
+                hint=f"the fields are {', '.join(known)}",
+            )
         try:
             found[name] = tomllib.loads(f"v = {text}")["v"]
         except tomllib.TOMLDecodeError:

@@ -83,8 +83,9 @@ class Hierarchy:
 class Timing:
     """How long operations take."""
 
-    read_cycle_s: float = rule(float, "one input cycle of a crossbar, conversion of all columns included", unit="s",
-                               low=1e-12, high=1.0)  # fmt: skip
+    read_cycle_s: float = rule(
+        float, "one input cycle of a crossbar, conversion of all columns included", unit="s", low=1e-12, high=1.0
+    )
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,11 @@ SECTIONS: dict[str, type] = {
     "timing": Timing,
 }
 """The sections of a target file, in order."""
+
+
+def field_names(section: type) -> list[str]:
+    """Return the fields of a section."""
+    return [item.name for item in fields(section)]
 
 
 def as_dict(target: Target) -> dict[str, Any]:

@@ -20,17 +20,22 @@ class AccuracyResult:
     """Top-1 accuracies in 0..1, None where there are no labels or no float model."""
 
     metric: str
-    float: float | None
-    quantized: float | None
-    ideal: float | None
+    float_model: float | None
+    quantized_model: float | None
+    mapped_program: float | None
     agreement: float | None
     output_difference: float
 
 
 def measure_accuracy(
-    engine: Engine, original: Path | None, reference: bytes, data: DataSet, progress: Callable[[int], None],
-    *, fused: bool,
-) -> AccuracyResult:  # fmt: skip
+    engine: Engine,
+    original: Path | None,
+    reference: bytes,
+    data: DataSet,
+    progress: Callable[[int], None],
+    *,
+    fused: bool,
+) -> AccuracyResult:
     """Run all samples through the program and through onnxruntime.
 
     Args:
@@ -54,9 +59,11 @@ def measure_accuracy(
 
     return AccuracyResult(
         metric="top1" if classified else "agreement",
-        float=top1(run_model(original, source.batch, data, optimize=True)) if original is not None and classified else None,
-        quantized=top1(quantized),
-        ideal=top1(found),
+        float_model=top1(run_model(original, source.batch, data, optimize=True))
+        if original is not None and classified
+        else None,
+        quantized_model=top1(quantized),
+        mapped_program=top1(found),
         agreement=float((scores(found[name]).argmax(axis=1) == scores(quantized[name]).argmax(axis=1)).mean()),
         output_difference=max(difference(found[key], quantized[key]) for key in quantized),
     )

@@ -72,7 +72,9 @@ def check_codes(item: Json, array: Any) -> None:  # noqa: ANN401 - the reader of
     offset = array(encoding["offset"])[:, None, :]
     value = codes[0] - codes[1] if len(codes) == 2 else codes[0]
     wrong = np.argwhere(offset + encoding["step"] * value != weights)
-    rule(len(wrong) == 0, f"{name}: {len(wrong)} codes do not stand for their weights, the first at {wrong[:1].tolist()}")
+    rule(
+        len(wrong) == 0, f"{name}: {len(wrong)} codes do not stand for their weights, the first at {wrong[:1].tolist()}"
+    )
     rule(int(codes.max()) < 2 ** encoding["code_bits"], f"{name}: a code exceeds {encoding['code_bits']} bits")
     check_bits(item["weight_slices"], encoding["code_bits"], f"{name}: weight")
     check_bits(item["input_slices"], item["matrix"]["input"]["bits"], f"{name}: input")
@@ -95,8 +97,16 @@ def check_cover(item: Json, own: np.ndarray, shape: tuple[int, ...]) -> None:
     counts = (item["replicas"], groups, polarities, len(item["weight_slices"]))
     keys = np.stack([own[key] for key in ("replica", "group", "polarity", "weight_slice")], axis=1).astype(np.int64)
     limits = np.array(counts)
-    rule(bool(((keys >= 0) & (keys < limits)).all()), f"{name}: a block has a copy, group, polarity or slice that does not exist")
-    inside = (own["row_start"] >= 0) & (own["row_stop"] <= rows) & (own["column_start"] >= 0) & (own["column_stop"] <= columns)
+    rule(
+        bool(((keys >= 0) & (keys < limits)).all()),
+        f"{name}: a block has a copy, group, polarity or slice that does not exist",
+    )
+    inside = (
+        (own["row_start"] >= 0)
+        & (own["row_stop"] <= rows)
+        & (own["column_start"] >= 0)
+        & (own["column_stop"] <= columns)
+    )
     solid = (own["row_start"] < own["row_stop"]) & (own["column_start"] < own["column_stop"])
     rule(bool((inside & solid).all()), f"{name}: a block lies outside of the {rows} x {columns} matrix or is empty")
     flat = np.ravel_multi_index(tuple(keys.T), counts)
@@ -113,8 +123,8 @@ def check_cover(item: Json, own: np.ndarray, shape: tuple[int, ...]) -> None:
         which, row, column = wrong[0]
         copy, group, polarity, weight_slice = np.unravel_index(which, counts)
         raise Unsound(
-            f"{name}: weight [{row_edges[row]}, {column_edges[column]}] of copy {copy}, group {group}, polarity {polarity}, "
-            f"slice {weight_slice} sits in {times[which, row, column]} cells, not in one"
+            f"{name}: weight [{row_edges[row]}, {column_edges[column]}] of copy {copy}, group {group}, "
+            f"polarity {polarity}, slice {weight_slice} sits in {times[which, row, column]} cells, not in one"
         )
 
 
@@ -130,7 +140,12 @@ def check_cells(program: Json, crossbars: int, blocks: np.ndarray, places: np.nd
 
     off = (places["crossbar"] < 0) | (places["crossbar"] >= crossbars)
     rule(not off.any(), f"{first(off) if off.any() else ''}: there are only {crossbars} crossbars")
-    out = (places["row"] < 0) | (places["column"] < 0) | (bottom > program["crossbar_rows"]) | (right > program["crossbar_columns"])
+    out = (
+        (places["row"] < 0)
+        | (places["column"] < 0)
+        | (bottom > program["crossbar_rows"])
+        | (right > program["crossbar_columns"])
+    )
     rule(not out.any(), f"{first(out) if out.any() else ''} leaves the crossbar")
     order = np.lexsort((places["column"], places["crossbar"]))
     clash = np.zeros(len(blocks), bool)
@@ -144,7 +159,10 @@ def check_reduction(reduction: np.ndarray, blocks: int) -> None:
     rule(reduction.min() >= 0 and reduction.max() < blocks, "the reduction names a block that does not exist")
     times = np.bincount(reduction, minlength=blocks)
     wrong = np.flatnonzero(times != 1)
-    rule(len(wrong) == 0, f"the partial sum of block {wrong[:1].tolist()} is reduced {times[wrong[:1]].tolist()} times, not once")
+    rule(
+        len(wrong) == 0,
+        f"the partial sum of block {wrong[:1].tolist()} is reduced {times[wrong[:1]].tolist()} times, not once",
+    )
 
 
 def check_floorplan(plan: Json) -> None:

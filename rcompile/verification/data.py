@@ -53,7 +53,9 @@ def load_data(path: Path, inputs: Sequence[Value], *, leading_axis: bool) -> Dat
         if value.name not in arrays:
             others = [name for name in arrays if name not in names and name != LABELS]
             close = difflib.get_close_matches(value.name, others, n=1, cutoff=0.0)
-            mistakes.append(f"there is no array '{value.name}'" + (f"; did you mean to rename '{close[0]}'?" if close else ""))
+            mistakes.append(
+                f"there is no array '{value.name}'" + (f"; did you mean to rename '{close[0]}'?" if close else "")
+            )
         else:
             mistakes += mistakes_of(value, arrays[value.name], leading_axis=leading_axis)
     lengths = {name: len(array) for name, array in arrays.items() if array.ndim and (name in names or name == LABELS)}
@@ -63,11 +65,16 @@ def load_data(path: Path, inputs: Sequence[Value], *, leading_axis: bool) -> Dat
         mistakes.append("it has no samples")
     labels = arrays.get(LABELS) if LABELS not in names else None
     if labels is not None and (labels.ndim != 1 or labels.dtype.kind not in "iu"):
-        mistakes.append(f"labels must be whole class numbers, one a sample; they are {labels.dtype} {list(labels.shape)}")
+        mistakes.append(
+            f"labels must be whole class numbers, one a sample; they are {labels.dtype} {list(labels.shape)}"
+        )
     if mistakes:
         wanted = ", ".join(f"{v.name}: {v.dtype} {wanted_shape(v, leading_axis=leading_axis)}" for v in inputs)
-        raise InputError("the data set does not fit the model\n" + "\n".join(f"  {m}" for m in mistakes), at=at,
-                         hint=f"the model wants {wanted}")  # fmt: skip
+        raise InputError(
+            "the data set does not fit the model\n" + "\n".join(f"  {m}" for m in mistakes),
+            at=at,
+            hint=f"the model wants {wanted}",
+        )
     return DataSet({name: arrays[name] for name in names}, labels, str(path))
 
 
@@ -77,16 +84,21 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     if not path.exists():
         raise InputError("there is no such data file", at=at, hint="check the path")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError("this is a single array; a data set is an .npz file with one array per model input",
-                                 at=at, hint="numpy.savez(path, **{input_name: array})")  # fmt: skip
-            return {name: archive[name] for name in archive.files}
-    except InputError:
-        raise
+        content = np.load(path, allow_pickle=False)
+        if not isinstance(content, np.ndarray):
+            with content:
+                return {name: content[name] for name in content.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"this is not a readable .npz file: {' '.join(str(error).split())[:200]}", at=at,
-                         hint="numpy.savez(path, **{input_name: array}) writes one") from error  # fmt: skip
+        raise InputError(
+            f"this is not a readable .npz file: {' '.join(str(error).split())[:200]}",
+            at=at,
+            hint="numpy.savez(path, **{input_name: array}) writes one",
+        ) from error
+    raise InputError(
+        "this is a single array; a data set is an .npz file with one array per model input",
+        at=at,
+        hint="numpy.savez(path, **{input_name: array}) writes one",
+    )
 
 
 def sample_shape(value: Value, *, leading_axis: bool) -> tuple[int | str | None, ...]:
@@ -104,13 +116,20 @@ def mistakes_of(value: Value, array: np.ndarray, *, leading_axis: bool) -> list[
     """Return what is wrong with one input's array."""
     found = []
     wanted = sample_shape(value, leading_axis=leading_axis)
-    if array.ndim != len(wanted) + 1 or any(isinstance(w, int) and w != d for w, d in zip(wanted, array.shape[1:], strict=False)):
-        found.append(f"'{value.name}' must have the shape {wanted_shape(value, leading_axis=leading_axis)}, is {list(array.shape)}")
+    if array.ndim != len(wanted) + 1 or any(
+        isinstance(w, int) and w != d for w, d in zip(wanted, array.shape[1:], strict=False)
+    ):
+        found.append(
+            f"'{value.name}' must have the shape {wanted_shape(value, leading_axis=leading_axis)}, "
+            f"is {list(array.shape)}"
+        )
     if array.dtype.name != value.dtype:
         found.append(f"'{value.name}' must be {value.dtype}, is {array.dtype.name}")
     elif array.dtype.kind == "f" and not np.isfinite(array).all():
         bad = np.argwhere(~np.isfinite(array))
-        found.append(f"'{value.name}' holds {len(bad)} values that are NaN or infinite, the first in sample {bad[0][0]}")
+        found.append(
+            f"'{value.name}' holds {len(bad)} values that are NaN or infinite, the first in sample {bad[0][0]}"
+        )
     return found
 
 
@@ -119,7 +138,9 @@ def random_data(graph: Graph, seed: int, like: DataSet | None) -> DataSet:
     rng = np.random.default_rng(seed)
     inputs = {}
     for value in graph.inputs:
-        shape = [dim if isinstance(dim, int) else 1 for dim in sample_shape(value, leading_axis=graph.batch.leading_axis)]
+        shape = [
+            dim if isinstance(dim, int) else 1 for dim in sample_shape(value, leading_axis=graph.batch.leading_axis)
+        ]
         low, high = DEFAULT_RANGE
         if like is not None:
             low, high = float(like.inputs[value.name].min()), float(like.inputs[value.name].max())

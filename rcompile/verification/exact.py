@@ -13,9 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rcompile.backends.executor import Executor, runs_of
+from rcompile.backends.executor import Executor, Observation, runs_of
 from rcompile.backends.reference import Reference, conversions
 from rcompile.frontend.export import part_to_onnx
 from rcompile.frontend.integer_operator import IntegerOperator
@@ -64,8 +63,10 @@ class ExactResult:
         """Say what differs first."""
         for layer in self.layers:
             if not layer.equal:
-                return (f"layer {layer.name}: accumulators differ by up to {layer.accumulators}, "
-                        f"outputs by {layer.outputs:.3g} {layer.unit}s")  # fmt: skip
+                return (
+                    f"layer {layer.name}: accumulators differ by up to {layer.accumulators}, "
+                    f"outputs by {layer.outputs:.3g} {layer.unit}s"
+                )
         return f"the outputs differ by up to {self.outputs:.3g}"
 
 
@@ -76,9 +77,13 @@ def affordable_samples(placed: PlacedProgram, samples: int) -> int:
 
 
 def verify_exact(
-    placed: PlacedProgram, graph: Graph, matrices: MatrixProgram, data: DataSet, samples: int,
+    placed: PlacedProgram,
+    graph: Graph,
+    matrices: MatrixProgram,
+    data: DataSet,
+    samples: int,
     progress: Callable[[int], None],
-) -> ExactResult:  # fmt: skip
+) -> ExactResult:
     """Compare the program with the model that it implements on the first `samples` samples.
 
     Args:
@@ -154,31 +159,28 @@ class Comparison:
     def __init__(self, graph: Graph, matrices: MatrixProgram, count: int) -> None:
         self._matrices = matrices
         self._own = [OwnOperators(graph, matrix) for matrix in matrices.matrices]
-        self._accumulators = [0] * count
+        self._accumulators = [0.0] * count
         self._outputs = [0.0] * count
-        self._seen: dict[int, tuple[list[np.ndarray], NDArray[np.int64]]] = {}
+        self._seen: dict[int, list[Observation]] = {index: [] for index in range(count)}
 
-    def observe(self, index: int, codes: list[np.ndarray], accumulators: NDArray[np.int64]) -> None:
-        """Take what the executor saw of one matrix; several chunks may come before they are compared."""
-        before = self._seen.get(index)
-        if before is not None:
-            codes, accumulators = before[0] + codes, np.concatenate([before[1], accumulators])
-        self._seen[index] = (codes, accumulators)
+    def observe(self, index: int, seen: Observation) -> None:
+        """Take what the executor saw at one matrix; several chunks may come before they are compared."""
+        self._seen[index].append(seen)
 
     def compare(self, expected: dict[int, list[np.ndarray]]) -> None:
         """Compare what was seen with the integer network's accumulators and the model's own operators."""
-        for index, (codes, accumulators) in self._seen.items():
+        for index, seen in self._seen.items():
             matrix = self._matrices.matrices[index]
-            rows = np.concatenate([flat(matrix, part) for part in expected[index]])
-            worst = int(np.abs(rows - accumulators).max()) if rows.shape == accumulators.shape else 2**62
+            rows = joined([flat(matrix, part) for part in expected[index]])
+            worst = difference(rows, joined([part.accumulators for part in seen]))
             self._accumulators[index] = max(self._accumulators[index], worst)
-            self._outputs[index] = max(self._outputs[index], self._own[index].difference(codes, accumulators))
-        self._seen.clear()
+            self._outputs[index] = max(self._outputs[index], *map(self._own[index].difference, seen))
+            seen.clear()
 
     def layers(self) -> tuple[LayerDifference, ...]:
         """Return the differences."""
         return tuple(
-            LayerDifference(matrix.name, self._accumulators[index], self._outputs[index], unit_of(matrix))
+            LayerDifference(matrix.name, countable(self._accumulators[index]), self._outputs[index], unit_of(matrix))
             for index, matrix in enumerate(self._matrices.matrices)
         )
 
@@ -203,21 +205,25 @@ class OwnOperators:
         nodes = nodes_between(graph, matrix.input.tensor, matrix.output)
         self._session = Session(part_to_onnx(graph, nodes, (matrix.input.tensor,), (matrix.output,)), optimize=False)
 
-    def difference(self, codes: list[np.ndarray], accumulators: NDArray[np.int64]) -> float:
+    def difference(self, seen: Observation) -> float:
         """Return the largest difference of outputs, in quantization steps or relative to the range."""
-        from rcompile.backends.epilogue import apply
-
         matrix = self._matrix
-        own = [self._session.run({matrix.input.tensor: run})[matrix.output] for run in codes]
-        expected = np.concatenate([flat(matrix, part) for part in own]).astype(np.float64)
-        found = apply(matrix.epilogue, accumulators).astype(np.float64)
-        if expected.shape != found.shape:
-            return float("inf")
-        worst = float(np.abs(found - expected).max())
-        if matrix.epilogue.requantize is not None:
+        own = [self._session.run({matrix.input.tensor: run})[matrix.output] for run in seen.codes]
+        expected = joined([flat(matrix, part) for part in own])
+        worst = difference(seen.outputs, expected)
+        if worst == 0 or matrix.epilogue.requantize is not None:
             return worst
-        size = float(np.abs(expected).max())
-        return worst / size if size else worst
+        return worst / max(float(np.abs(expected).max()), float(np.finfo(np.float32).tiny))
+
+
+def joined(parts: list[np.ndarray]) -> np.ndarray:
+    """Concatenate, without a copy where there is one part."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def countable(difference: float) -> int:
+    """Return a difference of integers as one; shapes that differ count as 2^62."""
+    return int(difference) if np.isfinite(difference) else 2**62
 
 
 def nodes_between(graph: Graph, source: str, destination: str) -> tuple[Node, ...]:

@@ -62,8 +62,9 @@ def verify_file(
         exact = verify_exact(placed, graph, matrices, data, samples, advance)
     engine = fastest_engine(placed)
     with trace.phase("accuracy", data.samples) as advance:
-        accuracy = measure_accuracy(engine, original, compiled.reference, data, advance,
-                                    fused=compiled.quantized_by == "model")  # fmt: skip
+        accuracy = measure_accuracy(
+            engine, original, compiled.reference, data, advance, fused=compiled.quantized_by == "model"
+        )
     return Verified(data, exact, accuracy, engine.name)
 
 
