@@ -59,7 +59,8 @@ def parse(path: Path) -> onnx.ModelProto:
     if path.is_dir():
         raise InputError("this is a folder, not an ONNX file", at=at, hint="name the .onnx file in it")
     try:
-        head = path.open("rb").read(8)
+        with path.open("rb") as file:
+            head = file.read(8)
         model = onnx.load(path)
     except PermissionError as error:
         raise InputError("the file may not be read (permission denied)", at=at) from error

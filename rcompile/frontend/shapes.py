@@ -13,7 +13,7 @@ MATRIX_OPERATORS = {"Conv", "Gemm", "MatMul"}
 
 
 def infer_values(model: onnx.ModelProto, fed: Sequence[onnx.ValueInfoProto]) -> dict[str, Value]:
-    """Return the type of each tensor; by inference and, where that leaves a matrix operator open, by a run.
+    """Return the type of each tensor: by inference and, where that leaves a type or a needed shape open, by a run.
 
     Args:
         model: a checked model; it is not changed.
@@ -35,8 +35,11 @@ def infer_values(model: onnx.ModelProto, fed: Sequence[onnx.ValueInfoProto]) -> 
     for value in (*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output):
         if (found := known_type(value)) is not None:
             values[value.name] = found
-    if any(not is_static(values.get(name)) for name in wanted(single.graph)):
-        values |= observe(single, [value for value in single.graph.input if value.name in names])
+    produced = {name for node in single.graph.node for name in node.output if name}
+    open_ = {name for name in wanted(single.graph) if not is_static(values.get(name))} & produced
+    open_ |= produced - set(values)
+    if open_:
+        values |= observe(single, [value for value in single.graph.input if value.name in names], sorted(open_))
     return values
 
 
@@ -65,16 +68,14 @@ def wanted(graph: onnx.GraphProto) -> Iterable[str]:
             yield from (name for name in (*node.input, *node.output) if name and name not in constants)
 
 
-def observe(model: onnx.ModelProto, inputs: Sequence[onnx.ValueInfoProto]) -> dict[str, Value]:
-    """Learn the types of all tensors that matrix operators touch by running one sample of zeros."""
-    names = list(dict.fromkeys(wanted(model.graph)))
-    produced = {name for node in model.graph.node for name in node.output}
+def observe(
+    model: onnx.ModelProto, inputs: Sequence[onnx.ValueInfoProto], names: Sequence[str]
+) -> dict[str, Value]:
+    """Learn the types of some tensors by running one sample of zeros."""
     existing = {value.name for value in model.graph.output}
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
-    watched.graph.output.extend(
-        onnx.ValueInfoProto(name=name) for name in names if name in produced and name not in existing
-    )
+    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in existing)
     feeds = {}
     for value in inputs:
         tensor = value.type.tensor_type
@@ -82,4 +83,4 @@ def observe(model: onnx.ModelProto, inputs: Sequence[onnx.ValueInfoProto]) -> di
         feeds[value.name] = np.zeros(shape, helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     session = Session(watched.SerializeToString(), optimize=False)
     found = session.run(feeds)
-    return {name: Value(name, array.dtype.name, array.shape) for name, array in found.items()}
+    return {name: Value(name, found[name].dtype.name, found[name].shape) for name in names if name in found}

@@ -1,0 +1,100 @@
+"""Shared fixtures: small ONNX graphs, the example models, third-party test data, golden texts."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+ROOT = Path(__file__).parent.parent
+MODELS = ROOT / "models"
+TESTDATA = ROOT.parent / "shared" / "testdata"
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write golden texts anew")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with tests/golden/NAME.txt; a missing file is a failure unless --update-golden is given."""
+
+    def check(name: str, text: str) -> None:
+        path = GOLDEN / f"{name}.txt"
+        if request.config.getoption("--update-golden"):
+            path.write_text(text + "\n", encoding="utf-8")
+        assert path.exists(), f"{path} is missing: look at the text and run pytest --update-golden"
+        assert path.read_text(encoding="utf-8") == text + "\n"
+
+    return check
+
+
+class GraphMaker:
+    """Builds small ONNX models node by node."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def constant(self, name: str, array: np.ndarray) -> str:
+        self.constants.append(numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def weight(self, name: str, *shape: int) -> str:
+        return self.constant(name, self.rng.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape).astype(np.float32))
+
+    def add(self, op_type: str, inputs: list[str], output: str, **attributes: object) -> str:
+        self.nodes.append(helper.make_node(op_type, inputs, [output], name=attributes.pop("name", output), **attributes))
+        return output
+
+    def model(self, inputs: dict[str, list], outputs: dict[str, list], opset: int = 17) -> onnx.ModelProto:
+        def value(name: str, shape: list) -> onnx.ValueInfoProto:
+            return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+        graph = helper.make_graph(
+            self.nodes,
+            "small",
+            [value(*item) for item in inputs.items()],
+            [value(*item) for item in outputs.items()],
+            self.constants,
+        )
+        return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", opset)])
+
+
+@pytest.fixture
+def maker() -> GraphMaker:
+    return GraphMaker()
+
+
+def small_cnn() -> onnx.ModelProto:
+    """A convolution with padding and stride, BatchNorm, a residual Add, a product with added bias."""
+    m = GraphMaker()
+    m.add("Conv", ["x", m.weight("w1", 4, 2, 3, 3), m.weight("b1", 4)], "conv1", pads=[1, 1, 1, 1], strides=[2, 2])
+    norm = [m.constant(f"n{i}", v.astype(np.float32)) for i, v in enumerate(np.abs(m.rng.normal(1, 0.2, (4, 4))))]
+    m.add("BatchNormalization", ["conv1", *norm], "norm1")
+    m.add("Relu", ["norm1"], "relu1")
+    m.add("Conv", ["relu1", m.weight("w2", 4, 2, 3, 3)], "conv2", pads=[1, 1, 1, 1], group=2)
+    m.add("Add", ["conv2", "relu1"], "sum")
+    m.add("Flatten", ["sum"], "flat")
+    m.add("MatMul", ["flat", m.weight("w3", 64, 5)], "product")
+    m.add("Add", ["product", m.weight("b3", 5)], "y")
+    return m.model({"x": ["N", 2, 8, 8]}, {"y": ["N", 5]})
+
+
+@pytest.fixture
+def cnn_file(tmp_path: Path) -> Path:
+    path = tmp_path / "small_cnn.onnx"
+    onnx.save(small_cnn(), path)
+    return path
+
+
+@pytest.fixture
+def cnn_data(tmp_path: Path) -> Path:
+    path = tmp_path / "small_cnn.npz"
+    rng = np.random.default_rng(1)
+    np.savez(path, x=rng.normal(size=(6, 2, 8, 8)).astype(np.float32), labels=rng.integers(0, 5, 6))
+    return path

@@ -1,0 +1,132 @@
+"""Invariant 2: with lossless converters the mapped program equals integer arithmetic bit for bit, however it is mapped."""
+
+import importlib.util
+import itertools
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import MODELS, TESTDATA
+
+from rcompile.compiler import compile_file
+from rcompile.options import Options
+from rcompile.pipeline import Trace
+from rcompile.targets import resolve_target
+
+SCHEMES = ("offset", "offset_flip", "differential_columns")
+CELL_BITS = (1, 2, 4)
+DAC_BITS = (1, 2)
+ROWS = (32, 64, 128, 256, 512)
+ALL = list(itertools.product(SCHEMES, CELL_BITS, DAC_BITS, ROWS))
+SOME = [
+    ("offset", 1, 2, 32),
+    ("offset_flip", 2, 1, 128),
+    ("differential_columns", 4, 1, 64),
+    ("offset", 4, 2, 512),
+    ("offset_flip", 1, 2, 256),
+    ("differential_columns", 1, 1, 512),
+    ("offset_flip", 4, 1, 32),
+    ("differential_columns", 2, 2, 128),
+]
+"""Each value of each choice, and each pair of scheme with cell and DAC bits, at a tenth of the cost."""
+
+EXAMPLES = ("digits_mlp", "digits_lenet", "digits_lenet_int8", "digits_bnn_mlp", "digits_ternary_mlp", "digits_row_lstm")
+THIRD_PARTY = (
+    "mnist_mlp", "mnist_mlp_int8", "mnist_lenet5", "mnist_lenet5_int8", "cifar10_vgg7", "cifar10_vgg7_int8",
+    "cifar10_dsmobile", "cifar10_dsmobile_int8", "crosssim_resnet14", "crosssim_resnet14_int8", "mlperf_ic_resnet8",
+    "mlperf_ic_resnet8_int8", "vnn_mnistfc_256x2", "vnn_convnet_maxpool", "vnn_cifar_resnet_2b",
+    "vnn_marabou_cifar_small", "zoo_mnist_cntk",
+)  # fmt: skip
+
+
+def load_third_party(name: str):
+    """The model's path, input name, samples, labels and calibration samples; skips where the data is not at hand."""
+    if not (TESTDATA / "load.py").exists():
+        pytest.skip("third-party test data is not at hand")
+    sys.dont_write_bytecode = True
+    spec = importlib.util.spec_from_file_location("testdata_load", TESTDATA / "load.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    model = module.load(name)
+    return model
+
+
+def settings(config) -> dict[str, str]:
+    scheme, cell_bits, dac_bits, rows = config
+    return {
+        "weights.sign": scheme,
+        "crossbar.cell_bits": str(cell_bits),
+        "inputs.dac_bits": str(dac_bits),
+        "crossbar.rows": str(rows),
+        "crossbar.columns": str(rows),
+        "hierarchy.chips": "64",
+    }
+
+
+def compile_exactly(path: Path, data: Path, calibration: Path, config, folder: Path, samples: int = 2):
+    target = resolve_target("isaac", settings(config))
+    options = Options(exact_samples=samples)
+    return compile_file(
+        path, target, folder / "program.rcx", options, Trace(), data_path=data, calibration_path=calibration
+    )
+
+
+def assert_exact(result) -> None:
+    exact = result.verified.exact
+    assert [layer.accumulators for layer in exact.layers] == [0] * len(exact.layers)
+    assert exact.outputs == 0
+    assert exact.passed, exact.first_failure()
+
+
+@pytest.mark.parametrize("config", SOME, ids=str)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_models_are_exact(name, config, tmp_path):
+    few = tmp_path / "few.npz"
+    with np.load(MODELS / "digits_test.npz") as data:
+        np.savez(few, image=data["image"][:4], labels=data["labels"][:4])
+    result = compile_exactly(MODELS / f"{name}.onnx", few, MODELS / "digits_calibration.npz", config, tmp_path)
+    assert_exact(result)
+
+
+def third_party_files(name: str, folder: Path, samples: int) -> tuple[Path, Path, Path]:
+    model = load_third_party(name)
+    feed = model.meta["inputs"][0][0]
+    data, calibration = folder / "data.npz", folder / "calibration.npz"
+    np.savez(data, **{feed: model.x[:samples]}, labels=np.asarray(model.y[:samples], np.int64))
+    np.savez(calibration, **{feed: model.x[-128:] if model.calib is None else model.calib})
+    return Path(model.path), data, calibration
+
+
+@pytest.mark.parametrize("name", THIRD_PARTY)
+def test_third_party_models_are_exact_however_mapped(name, tmp_path):
+    files = third_party_files(name, tmp_path, 2)
+    for config in SOME[:4] if "resnet14" in name else SOME:
+        assert_exact(compile_exactly(*files, config, tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", THIRD_PARTY)
+def test_third_party_models_are_exact_in_every_combination(name, tmp_path):
+    files = third_party_files(name, tmp_path, 1)
+    for config in ALL:
+        assert_exact(compile_exactly(*files, config, tmp_path, samples=1))
+
+
+@pytest.mark.parametrize("name", [n for n in THIRD_PARTY if n.endswith("int8")])
+def test_quantized_models_give_onnxruntimes_top1(name, tmp_path):
+    path, data, calibration = third_party_files(name, tmp_path, 1500)
+    result = compile_exactly(path, data, calibration, ("offset_flip", 2, 1, 128), tmp_path)
+    accuracy = result.verified.accuracy
+    assert accuracy.agreement == 1.0
+    assert accuracy.mapped_program == accuracy.quantized_model
+    if name != "mlperf_ic_resnet8_int8":  # onnxruntime executes most of it in floating point: docs/semantics.md, 6
+        assert accuracy.output_difference == 0
+
+
+@pytest.mark.parametrize("name", [n for n in THIRD_PARTY if not n.endswith("int8")])
+def test_float_models_keep_their_top1_within_a_point(name, tmp_path):
+    path, data, calibration = third_party_files(name, tmp_path, 1500)
+    result = compile_exactly(path, data, calibration, ("offset_flip", 2, 1, 128), tmp_path)
+    accuracy = result.verified.accuracy
+    assert accuracy.mapped_program > accuracy.float_model - 0.01
