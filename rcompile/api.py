@@ -65,6 +65,7 @@ def compile_model(
             data_path=Path(data) if data else None,
             calibration_path=Path(calibration) if calibration else None,
         )
+        trace.require_known()
         report = build_report(
             result,
             command=command if command is not None else tuple(sys.argv),

@@ -48,7 +48,9 @@ class GraphMaker:
         return self.constant(name, self.rng.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape).astype(np.float32))
 
     def add(self, op_type: str, inputs: list[str], output: str, **attributes: object) -> str:
-        self.nodes.append(helper.make_node(op_type, inputs, [output], name=attributes.pop("name", output), **attributes))
+        self.nodes.append(
+            helper.make_node(op_type, inputs, [output], name=attributes.pop("name", output), **attributes)
+        )
         return output
 
     def model(self, inputs: dict[str, list], outputs: dict[str, list], opset: int = 17) -> onnx.ModelProto:

@@ -1,4 +1,4 @@
-"""Invariant 2: with lossless converters the mapped program equals integer arithmetic bit for bit, however it is mapped."""
+"""With lossless converters a mapped program equals integer arithmetic bit for bit, however it is mapped."""
 
 import importlib.util
 import itertools
@@ -31,7 +31,14 @@ SOME = [
 ]
 """Each value of each choice, and each pair of scheme with cell and DAC bits, at a tenth of the cost."""
 
-EXAMPLES = ("digits_mlp", "digits_lenet", "digits_lenet_int8", "digits_bnn_mlp", "digits_ternary_mlp", "digits_row_lstm")
+EXAMPLES = (
+    "digits_mlp",
+    "digits_lenet",
+    "digits_lenet_int8",
+    "digits_bnn_mlp",
+    "digits_ternary_mlp",
+    "digits_row_lstm",
+)
 THIRD_PARTY = (
     "mnist_mlp", "mnist_mlp_int8", "mnist_lenet5", "mnist_lenet5_int8", "cifar10_vgg7", "cifar10_vgg7_int8",
     "cifar10_dsmobile", "cifar10_dsmobile_int8", "crosssim_resnet14", "crosssim_resnet14_int8", "mlperf_ic_resnet8",
@@ -48,8 +55,7 @@ def load_third_party(name: str):
     spec = importlib.util.spec_from_file_location("testdata_load", TESTDATA / "load.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    model = module.load(name)
-    return model
+    return module.load(name)
 
 
 def settings(config) -> dict[str, str]:

@@ -1,12 +1,13 @@
 """`rcompile`: the verbs and their flags."""
 
+import difflib
 import os
 import sys
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 from cyclopts.validators import Number
 
 from rcompile.errors import InternalError, RcompileError, UsageError
@@ -21,12 +22,13 @@ REPORT_A_BUG = "this is a bug in rcompile: please report it with the command, th
 app = App(
     name="rcompile",
     help="Compile an ONNX model to RRAM crossbar tiles, execute the mapped program, and say whether it is right.",
+    usage="Usage: rcompile MODEL.onnx [OPTIONS]\n       rcompile COMMAND [OPTIONS] FILE\n",
     version=lambda: f"rcompile {metadata.version('rcompile')}",
     result_action="return_value",
 )
 
 Bits = Annotated[int, Parameter(validator=Number(gte=1, lte=16))]
-Debug = Annotated[bool, Parameter(negative=(), help="Show a traceback when something fails.")]
+Debug = Annotated[bool, Parameter(negative=(), show_default=False, help="Show a traceback when something fails.")]
 Data = Annotated[
     Path | None,
     Parameter(help="Samples to verify on: .npz, one array per model input, samples along axis 0, optional 'labels'."),
@@ -40,6 +42,7 @@ Settings = Annotated[
     tuple[str, ...],
     Parameter(
         name="--set",
+        show_default=False,
         negative=(),
         consume_multiple=False,
         help="Override a field of the target, FIELD=VALUE (e.g. crossbar.rows=256); may be repeated.",
@@ -62,25 +65,40 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
         Parameter(help="Samples for the activation ranges of a float model: .npz; default: those of --data."),
     ] = None,
     output: Annotated[
-        Path | None, Parameter(name=["--output", "-o"], help="The folder to write; default: <model>.rcompile.")
+        Path | None, Parameter(name=["--output", "-o"], help="The folder to write; default: MODEL.rcompile.")
     ] = None,
     weight_bits: Annotated[Bits, Parameter(help="Bits of a float model's weights, 1 to 16.")] = 8,
     input_bits: Annotated[Bits, Parameter(help="Bits of a float model's activations, 1 to 16.")] = 8,
     replicate: Annotated[
-        bool, Parameter(negative=(), help="Copy layers over the free crossbars for the shortest pipeline interval.")
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="Copy layers over the free crossbars for the shortest pipeline interval.",
+        ),
     ] = False,
     verify: Annotated[
-        bool, Parameter(negative="--no-verify", help="Execute the program and compare it with the model.")
+        bool,
+        Parameter(
+            negative="--no-verify",
+            help="Execute the program and compare it with the model (on unless --no-verify).",
+            show_default=False,
+        ),
     ] = True,
     exact_samples: ExactSamples = 0,
     seed: Seed = 0,
     print_ir_after: Annotated[
         tuple[str, ...],
         Parameter(
-            negative=(), consume_multiple=False, help="Print the program after a pass (to stderr); may be repeated."
+            negative=(),
+            consume_multiple=False,
+            show_default=False,
+            help="Print the program after a pass (to stderr); may be repeated.",
         ),
     ] = (),
-    json: Annotated[str | None, Parameter(help="Where to write report.json as well; '-' is stdout.")] = None,
+    json: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="Where to write report.json as well; '-' is stdout.")
+    ] = None,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """Compile a model, verify the mapped program by executing it, and write a report."""
@@ -220,6 +238,18 @@ def human_console(*, to_stderr: bool) -> "Console":
     return console
 
 
+def not_a_verb(word: str) -> str | None:
+    """Return what is wrong with a first word that is neither a flag, nor a verb, nor anything like a file."""
+    verbs = [name for name in app if not name.startswith("-")]
+    if word.startswith("-") or word in verbs or Path(word).suffix or Path(word).exists():
+        return None
+    close = difflib.get_close_matches(word, verbs, n=1)
+    hint = (
+        f"did you mean '{close[0]}'?" if close else f"the verbs are {', '.join(verbs)}; to compile, name an .onnx file"
+    )
+    return f"there is no verb or file '{word}'\nhint: {hint}"
+
+
 def run(call: "Callable[[], object]", *, debug: bool) -> int:
     """Run a verb; turn what it raises into a message and an exit code."""
     try:
@@ -254,8 +284,15 @@ def main() -> None:
     arguments = sys.argv[1:]
     if not arguments:
         arguments = ["--help"]
+    if (problem := not_a_verb(arguments[0])) is not None:
+        sys.exit(fail(problem, UsageError.exit_code))
     try:
         command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+    except UnusedCliTokensError as error:
+        extra = " ".join(error.unused_tokens or ())
+        sys.exit(
+            fail(f"one model at a time; '{extra}' is too much\nhint: rcompile --help lists the verbs and flags", 2)
+        )
     except CycloptsError as error:
         sys.exit(fail(f"{error}\nhint: rcompile --help lists the verbs and flags", UsageError.exit_code))
     sys.exit(run(lambda: command(*bound.args, **bound.kwargs), debug="--debug" in arguments))

@@ -68,9 +68,7 @@ def wanted(graph: onnx.GraphProto) -> Iterable[str]:
             yield from (name for name in (*node.input, *node.output) if name and name not in constants)
 
 
-def observe(
-    model: onnx.ModelProto, inputs: Sequence[onnx.ValueInfoProto], names: Sequence[str]
-) -> dict[str, Value]:
+def observe(model: onnx.ModelProto, inputs: Sequence[onnx.ValueInfoProto], names: Sequence[str]) -> dict[str, Value]:
     """Learn the types of some tensors by running one sample of zeros."""
     existing = {value.name for value in model.graph.output}
     watched = onnx.ModelProto()

@@ -254,10 +254,23 @@ class Lowering:
             order=order,
             edges=self.edges(digital),
             placements=self.placements(),
-            parameters=sum(m.weights.size for m in matrices)
-            + sum(a.size for name, a in graph.constants.items() if any(n in digital for n in graph.readers.get(name, []))),
+            parameters=self.parameters_count(),
             digital_values={v: graph.values[v] for m in matrices for v in (m.input.tensor, m.output) if v in graph.values},
         )
+
+    def parameters_count(self) -> int:
+        """Count weights and biases of matrices, and what digital operators read of real constants, scales excepted."""
+        counted = sum(matrix.weights.size for matrix in self.matrices.values())
+        for matrix in self.matrices.values():
+            biases = (matrix.epilogue.integer_bias, matrix.epilogue.bias)
+            counted += sum(bias.size for bias in biases if bias is not None)
+        own = {
+            name
+            for node in self.digital
+            if not node.is_a("QuantizeLinear", "DequantizeLinear", domains=QUANTIZATION_DOMAINS)
+            for name in node.reads()
+        }
+        return counted + sum(a.size for n, a in self.graph.constants.items() if n in own and a.dtype.kind == "f")
 
     def live_digital_nodes(self) -> list[Node]:
         """Return what segments must execute: needed, and not covered by a matrix. Drop matrices that nobody needs."""

@@ -2,6 +2,7 @@
 
 from rcompile.report.schema import Diagnostic
 from rcompile.result import Result
+from rcompile.verification.exact import REAL_TOLERANCE
 
 
 def diagnose(result: Result) -> list[Diagnostic]:
@@ -60,6 +61,22 @@ def random_inputs(result: Result) -> list[Diagnostic]:
                 hint="give --data FILE.npz with an array 'labels'",
             )
         )
+    if (
+        result.verified is not None
+        and result.verified.data.labels is not None
+        and result.verified.accuracy.metric != "top1"
+    ):
+        labels = result.verified.data.labels
+        found.append(
+            Diagnostic(
+                severity="warning",
+                code="LABELS_DO_NOT_FIT",
+                node="",
+                message=f"no accuracy: labels run from {labels.min()} to {labels.max()}, and the first output of the "
+                "model has fewer values a sample",
+                hint="labels are class numbers from 0, positions in the model's first output",
+            )
+        )
     return found
 
 
@@ -83,7 +100,9 @@ def limited_work(result: Result) -> list[Diagnostic]:
 def rounding(result: Result) -> list[Diagnostic]:
     """Note where onnxruntime's floating-point kernels round differently."""
     found = result.verified
-    if found is None or found.accuracy.output_difference == 0 or not found.exact.passed:
+    if found is None or not found.exact.passed:
+        return []
+    if found.accuracy.output_difference <= REAL_TOLERANCE * found.accuracy.output_range:
         return []
     agreement = 100 * (found.accuracy.agreement or 0.0)
     return [

@@ -67,17 +67,18 @@
 
   function si(value, unit) {
     if (value === null || value === undefined) return MISSING;
-    if (value === 0) return `0${NBSP}${unit}`;
+    if (value === 0) return `0${NBSP}${unit}`.trim();
     let step = Math.floor(Math.log10(Math.abs(value)) / 3);
     if (Math.abs(Number((value / 10 ** (3 * step)).toPrecision(3))) >= 1000) step += 1;
     step = Math.max(-4, Math.min(5, step));
-    return `${Number((value / 10 ** (3 * step)).toPrecision(3))}${NBSP}${PREFIXES[step + 4]}${unit}`;
+    return `${Number((value / 10 ** (3 * step)).toPrecision(3))}${NBSP}${PREFIXES[step + 4]}${unit}`.trim();
   }
   const count = (v) => (v === null || v === undefined ? MISSING : Math.round(v).toLocaleString("en-US"));
   const percent = (v, digits = 1) =>
     v === null || v === undefined ? MISSING : `${Number((100 * v).toFixed(digits))}${NBSP}%`;
   const bits = (v) => `${v}${NBSP}bit`;
   const bytes = (v) => si(v, "B");
+  const duration = (v) => (v < 172800 ? si(v, "s") : v < 63072000 ? `${number(v / 86400)}${NBSP}days` : `${number(v / 31557600)}${NBSP}years`);
   const plural = (n, noun) => `${count(n)}${NBSP}${noun}${n === 1 ? "" : "s"}`;
   const number = (v) => (v === null || v === undefined ? MISSING : `${Number(Number(v).toPrecision(4))}`);
   const short = (name, width) =>
@@ -181,6 +182,9 @@
       if (at === null) continue;
       every(at, (e) => { if (e.hasAttribute("aria-pressed")) e.setAttribute("aria-pressed", at === selected); });
     }
+    if (selected !== null && tileShown !== null && !holds(tileShown, selected)) {
+      tileShown = tiles.find((t) => holds(t, selected)) || tileShown;
+    }
     const bar = document.getElementById("selection");
     bar.hidden = selected === null;
     if (selected !== null) {
@@ -251,16 +255,15 @@
     const cards = [
       ["Crossbars", count(t.crossbars_used), t.crossbars_available
         && [meter(t.crossbars_used / t.crossbars_available),
-          `of ${count(t.crossbars_available)} (${percent(t.crossbars_used / t.crossbars_available, 2)})`]],
+          `of ${count(t.crossbars_available)} (${percent(t.crossbars_used / t.crossbars_available, 2)})`,
+          t.crossbars_one_copy !== t.crossbars_used && `; one copy of each layer takes ${count(t.crossbars_one_copy)}`]],
       ["Cell utilization", percent(t.cell_utilization), [meter(t.cell_utilization), "of the cells of the crossbars used"]],
       ["Tiles", count(t.tiles_used), `${slots ? `of ${count(slots)}, ` : ""}on ${plural(t.chips_used, "chip")}`],
       ["Latency", si(t.latency_s, "s"), "one inference, first input to last output"],
       ["Interval", si(t.interval_s, "s"), "between inferences in the pipeline"],
       ["Throughput", rate >= 100 && rate < 1e6 ? `${count(rate)}${NBSP}/s` : si(rate, "/s"), "inferences per second"],
       ["MACs on crossbars", percent(t.macs_on_crossbars_share, 2), [meter(t.macs_on_crossbars_share), `of ${si(model.macs, "")} multiply-accumulates`]],
-      ["Parameters", si(model.parameters, ""), `in ${plural(layers.length, "layer")} on crossbars`],
-      ["Cells to program", si(t.programming.cells, ""), t.crossbars_one_copy === t.crossbars_used ? "one copy of each layer"
-        : `${count(t.crossbars_one_copy)} crossbars hold one copy of each layer`],
+      ["Parameters", si(model.parameters, ""), `${plural(layers.length, "layer")} on crossbars, ${si(t.programming.cells, "")} cells to program`],
     ];
     const later = [
       ["Energy", t.energy_j, "J", "per inference"], ["Power", t.power_w, "W", "at full throughput"],
@@ -269,37 +272,48 @@
       ["Programming pulses", t.programming.pulses, "", ""], ["Lifetime", t.programming.lifetime_s, "s", ""],
     ];
     for (const [name, value, unit, note] of later) {
-      if (value !== null) cards.push([name, unit === "%" ? percent(value) : si(value, unit), note]);
+      if (value !== null) cards.push([name, unit === "%" ? percent(value) : unit === "s" ? duration(value) : si(value, unit), note]);
     }
     if (t.area_m2 !== null) cards.push(["Area", `${number(t.area_m2 * 1e6)}${NBSP}mm\u00b2`, ""]);
-    const open = [...later, ["Area", t.area_m2]].filter((item) => item[1] === null).map((item) => item[0].toLowerCase());
-    if (open.length) open[0] = open[0][0].toUpperCase() + open[0].slice(1);
+    const open = [...later, ["Area", t.area_m2]].filter((item) => item[1] === null)
+      .map(([name]) => (name.startsWith("ADC") ? name : name.toLowerCase()));
     add(body("figures"),
       h("dl", { class: "figures" }, cards.map(([name, value, note]) =>
         h("div", {}, h("dt", {}, name), h("dd", {}, value), note && h("dd", { class: "aside" }, note)))),
       open.length > 0 && h("p", { class: "muted small after" },
-        `Not computed yet: ${open.join(", ").replace("Adc", "ADC").replace("adc", "ADC")}.`));
+        `Not computed yet: ${open.join(", ")}.`));
   }
 
   function diagnostics() {
     const order = { error: 0, warning: 1, note: 2 };
     const rank = (d) => (d.severity in order ? order[d.severity] : 3);
     const found = [...report.diagnostics].sort((a, b) => rank(a) - rank(b));
-    const item = (d) => h("li", { class: d.severity in order ? d.severity : "note" },
-      tag(d.severity in order ? d.severity : "note", d.severity),
-      h("div", {}, h("p", {}, d.node && h("b", {}, d.node, ": "), d.message, ". ",
-        h("code", { class: "muted" }, d.code)), d.hint && h("p", { class: "muted small" }, `Hint: ${d.hint}.`)));
-    const rest = found.slice(MAX_FINDINGS);
+    const groups = [];
+    for (const d of found) {
+      const last = groups[groups.length - 1];
+      if (last && last[0].code === d.code && last[0].severity === d.severity && last[0].hint === d.hint) last.push(d);
+      else groups.push([d]);
+    }
+    const sentence = (d) => [d.node && h("b", {}, d.node, ": "), d.message, ". "];
+    const item = ([d, ...same]) => {
+      const kind = d.severity in order ? d.severity : "note";
+      return h("li", { class: kind }, tag(kind, kind), h("div", {},
+        h("p", {}, sentence(d), h("code", { class: "muted" }, d.code)),
+        d.hint && h("p", { class: "muted small" }, `Hint: ${d.hint}.`),
+        same.length > 0 && h("details", { class: "small" }, h("summary", {}, `${count(same.length)} more of this kind`),
+          same.map((other) => h("p", {}, sentence(other))))));
+    };
+    const rest = groups.slice(MAX_FINDINGS);
     add(body("diagnostics"),
       found.length === 0 && h("p", { class: "muted" }, "Nothing to report."),
-      h("ul", { class: "findings" }, found.slice(0, MAX_FINDINGS).map(item)),
+      h("ul", { class: "findings" }, groups.slice(0, MAX_FINDINGS).map(item)),
       rest.length > 0 && h("details", { class: "after" }, h("summary", {}, `${count(rest.length)} more`),
         h("ul", { class: "findings" }, rest.map(item))));
   }
 
   // ---- floorplan -----------------------------------------------------------------------------------------------
 
-  const CELL = 44, STEP = 48, MARGIN = 24;
+  const CELL = 44, STEP = 48;
   let lens = "layer", arrows = false, tileShown = null, chipsShown = MAX_CHIPS;
 
   function prepareTiles() {
@@ -335,6 +349,7 @@
     return out;
   }
 
+  const holds = (tile, layer) => tile.crossbars.some(([i]) => i === layer);
   const largest = (tile) => tile.crossbars.reduce((best, part) => (part[1] > best[1] ? part : best), [null, -1])[0];
 
   function makeScale(low, high) {
@@ -459,27 +474,29 @@
 
   function chipSvg(own, rows, columns, colours, title, chip) {
     const view = LENSES[lens];
-    const width = MARGIN + columns * STEP, height = MARGIN + rows * STEP;
+    const scale = Math.max(1, (columns * STEP) / 700);
+    const margin = 24 * scale;
+    const width = margin + columns * STEP, height = margin + rows * STEP;
     const root = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label":
       `Floorplan. ${title}. Arrow keys move between tiles, Enter selects a layer of a tile.` });
     root.style.maxWidth = `${Math.max(240, columns * (tiles.length <= 4 ? 36 : 64))}px`;
-    const every5 = Math.max(rows, columns) > 30 ? 5 : 1;
-    for (let c = 0; c < columns; c += every5) {
-      root.append(s("text", { class: "dim", x: MARGIN + c * STEP + CELL / 2, y: 14, "text-anchor": "middle", "font-size": 12 }, `${c}`));
+    const labelled = Math.max(rows, columns) > 20 ? 5 : 1;
+    for (let c = 0; c < columns; c += labelled) {
+      root.append(s("text", { class: "dim", x: margin + c * STEP + CELL / 2, y: 14 * scale, "text-anchor": "middle", "font-size": 12 * scale }, `${c}`));
     }
-    for (let r = 0; r < rows; r += every5) {
-      root.append(s("text", { class: "dim", x: MARGIN - 7, y: MARGIN + r * STEP + CELL / 2 + 4, "text-anchor": "end", "font-size": 12 }, `${r}`));
+    for (let r = 0; r < rows; r += labelled) {
+      root.append(s("text", { class: "dim", x: margin - 7 * scale, y: margin + r * STEP + CELL / 2 + 4 * scale, "text-anchor": "end", "font-size": 12 * scale }, `${r}`));
     }
     let d = "";
     for (let r = 0; r < rows; r += 1) {
-      for (let c = 0; c < columns; c += 1) d += `M${MARGIN + c * STEP},${MARGIN + r * STEP}h${CELL}v${CELL}h${-CELL}z`;
+      for (let c = 0; c < columns; c += 1) d += `M${margin + c * STEP},${margin + r * STEP}h${CELL}v${CELL}h${-CELL}z`;
     }
     root.append(s("path", { class: "slot", d }));
     const group = s("g", { class: view.scale ? "flat" : null });
     const places = new Map(own.map((t) => [`${t.row},${t.column}`, t]));
     const elements = new Map();
     for (const tile of own) {
-      const x = MARGIN + tile.column * STEP, y = MARGIN + tile.row * STEP;
+      const x = margin + tile.column * STEP, y = margin + tile.row * STEP;
       const node = s("g", { class: "tile", role: "button", tabindex: tile === own[0] ? 0 : -1,
         "aria-label": describeTile(tile, null).join(". ") });
       for (const part of split(tile.crossbars, x, y, CELL, CELL)) {
@@ -506,7 +523,7 @@
     }
     root.append(group);
     root.addEventListener("keydown", (event) => moveFocus(event, own, places, elements, rows, columns));
-    if (arrows) root.append(arrowsOf(own, chip));
+    if (arrows) root.append(arrowsOf(own, chip, margin));
     return root;
   }
 
@@ -556,7 +573,7 @@
     return { a, b, start, end, mid: [(start[0] + end[0]) / 2 - uy * bend, (start[1] + end[1]) / 2 + ux * bend] };
   }
 
-  function arrowsOf(own, chip) {
+  function arrowsOf(own, chip, margin) {
     const links = linksOf(own);
     const most = links.reduce((m, l) => Math.max(m, l.bytes), 1);
     const id = `head-${chip}`;
@@ -565,7 +582,7 @@
         markerUnits: "userSpaceOnUse", orient: "auto" }, s("path", { class: "head", d: "M0,0 L8,4 L0,8 z" }))));
     for (const item of [...links].reverse()) {
       const { a, b, start, end, mid } = curve(item);
-      const at = ([x, y]) => `${(MARGIN + x * STEP - 2).toFixed(1)},${(MARGIN + y * STEP - 2).toFixed(1)}`;
+      const at = ([x, y]) => `${(margin + x * STEP - 2).toFixed(1)},${(margin + y * STEP - 2).toFixed(1)}`;
       const d = `M${at(start)} Q${at(mid)} ${at(end)}`;
       const width = 0.7 + 3.3 * Math.sqrt(item.bytes / most);
       const node = s("g", {}, s("path", { class: "halo", d, "stroke-width": (width + 2).toFixed(2) }),
@@ -766,7 +783,7 @@
   /** One row per layer: label, bars and value. `segments(i)` returns {from, to, kind}. */
   function chart(root, view, options) {
     clearMarks(view);
-    const { order, most, show, segments, value, describe, label, fence } = options;
+    const { order, most, show, segments, value, describe, label } = options;
     const width = Math.max(280, root.clientWidth - 2);
     const height = order.length <= 40 ? 24 : order.length <= 120 ? 17 : 13;
     const font = order.length <= 120 ? 12 : 10;
@@ -794,7 +811,6 @@
       link(view, i, row, () => describe(i));
       svg.append(row);
     });
-    if (fence) svg.append(s("line", { class: "fence", x1: x(fence), x2: x(fence), y1: top - 4, y2: top + order.length * height }));
     root.replaceChildren(svg);
   }
 
@@ -895,9 +911,9 @@
     clearMarks("table");
     const columns = COLUMNS.filter(([, , get]) => layers.some((l, i) => get(l, i) !== null));
     const rows = layers.map((l, i) => {
-      const name = h("button", { type: "button", "aria-pressed": "false", title: l.name }, `#${i} ${short(l.name, 64)}`);
+      const name = h("button", { type: "button", "aria-pressed": "false", title: l.name }, `#${i} ${short(l.name, 30)}`);
       const row = h("tr", {}, columns.map(([, , get, show, kind], at) => at === 0
-        ? h("th", { scope: "row" }, swatch(i), name) : h("td", { class: kind }, show(get(l, i), l))));
+        ? h("th", { scope: "row" }, h("span", { class: "named" }, swatch(i), name)) : h("td", { class: kind }, show(get(l, i), l))));
       register("table", i, name);
       link("table", i, row, () => describeLayer(i));
       row.addEventListener("pointerenter", () => tip(null));
@@ -1001,7 +1017,7 @@
     const accurate = accuracy === null ? null : h("div", { class: "panel" }, h("h3", {}, "Accuracy"), pairs([
       ["Data", `${accuracy.data}, ${plural(accuracy.samples, "sample")}`],
       ["Metric", { top1: "top-1", agreement: "agreement with onnxruntime" }[accuracy.metric] || accuracy.metric],
-      ["Float model", share(accuracy.float)],
+      ["Float model", accuracy.float === null && report.model.quantized_by === "model" ? "none: the model came quantized" : share(accuracy.float)],
       ["Quantized model", share(accuracy.quantized)],
       ["Mapped program", share(accuracy.ideal)],
       ["Same top-1 as onnxruntime", share(accuracy.agreement)],
@@ -1015,7 +1031,7 @@
       framed(table("Accumulators are compared with integer arithmetic and must be equal. Outputs are compared with the model's "
         + "own operators, which round in floating point.",
       ["Layer", "Accumulators", ">Largest difference", ">Output difference", "Unit", ...(noise ? [">SNR"] : [])],
-      exact.layers.map((check, i) => [`#${i} ${check.name}`,
+      exact.layers.map((check, i) => [h("span", { title: check.name }, `#${i} ${short(check.name, 60)}`),
         check.max_abs_difference === 0 ? tag("pass", "equal") : tag("fail", "differ"), count(check.max_abs_difference),
         number(check.output_difference), units[check.output_unit] || check.output_unit,
         ...(noise ? [noise[i] === undefined || noise[i] === null ? MISSING : `${number(noise[i])}${NBSP}dB`] : [])])), true));
@@ -1026,11 +1042,11 @@
     const above = (value, bound) => (bound > 0 ? `${Number((100 * (value / bound - 1)).toFixed(1))}${NBSP}% above the bound` : "no positive bound");
     const bars = (rows, show, label) => {
       const most = Math.max(...rows.map(([, v]) => v), 1e-30);
-      return s("svg", { viewBox: `0 0 520 ${rows.length * 30}`, role: "img", "aria-label": `${label}: ${rows.map(([n, v]) => `${n} ${show(v)}`).join(", ")}` },
+      return s("svg", { viewBox: `0 0 440 ${rows.length * 26}`, role: "img", "aria-label": `${label}: ${rows.map(([n, v]) => `${n} ${show(v)}`).join(", ")}` },
         rows.map(([name, v, kind], i) => [
-          s("text", { x: 0, y: i * 30 + 19, "font-size": 14 }, name),
-          s("rect", { class: kind, x: 150, y: i * 30 + 6, width: Math.max(1.5, (260 * v) / most), height: 18 }),
-          s("text", { x: 158 + Math.max(1.5, (260 * v) / most), y: i * 30 + 19, "font-size": 14 }, show(v))]));
+          s("text", { x: 0, y: i * 26 + 17, "font-size": 13 }, name),
+          s("rect", { class: kind, x: 108, y: i * 26 + 5, width: Math.max(1.5, (230 * v) / most), height: 16 }),
+          s("text", { x: 116 + Math.max(1.5, (230 * v) / most), y: i * 26 + 17, "font-size": 13 }, show(v))]));
     };
     const moved = placement.byte_hops > 0 || placement.snake_byte_hops > 0;
     const saved = placement.snake_byte_hops > 0 ? 1 - placement.byte_hops / placement.snake_byte_hops : 0;
@@ -1139,8 +1155,7 @@
       const now = document.getElementById("main").clientWidth;
       if (Math.abs(now - width) < 8) return;
       width = now;
-      drawTimeline();
-      drawBars();
+      requestAnimationFrame(() => { drawTimeline(); drawBars(); });
     }).observe(document.getElementById("main"));
   }
 

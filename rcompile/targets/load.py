@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -68,28 +68,20 @@ def check(text: str, file: str, overrides: Mapping[str, str]) -> Target:
         mistakes.append((lines.get(name, lines.get(name.partition(".")[0], 1)), f"{name} {message}"))
 
     known = rules()
-    flat = flatten(data, mistake, known)
+    flat, misspelt = flatten(data, mistake, known)
     flat |= parse_overrides(overrides, known)
     assumed = tuple(name for name in defaults() if name not in flat)
-    for name, value in defaults().items():
-        flat.setdefault(name, value)
+    flat = {**defaults(), **flat}
+    sources = data.get("sources", {})
     for name, rule in known.items():
         if name not in flat:
-            mistake(name, f"is missing: {rule.doc}{f' ({rule.unit})' if rule.unit else ''}")
+            if name not in misspelt:
+                mistake(name, f"is missing: {rule.doc}{f' ({rule.unit})' if rule.unit else ''}")
         elif problem := rule.broken_by(flat[name]):
             mistake(name, problem)
-    sources = data.get("sources", {})
-    for name in known:
         if name in flat and name not in assumed and name not in overrides and not sourced(name, sources):
             mistake(name, f'has no source: add "{name}" or "{name.partition(".")[0]}" to [sources]')
-    if mistakes:
-        listed = "\n".join(f"  line {line}: {text}" for line, text in sorted(mistakes))
-        count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
-        raise UsageError(
-            f"{count} in the target file\n{listed}",
-            at=Origin(file),
-            hint="`rcompile targets isaac` shows a complete target",
-        )
+    raise_mistakes(mistakes, file)
     sections = {
         section: kind(**{name: flat[f"{section}.{name}"] for name in field_names(kind)})
         for section, kind in SECTIONS.items()
@@ -104,10 +96,24 @@ def check(text: str, file: str, overrides: Mapping[str, str]) -> Target:
     )
 
 
-def flatten(data: dict[str, object], mistake: object, known: Mapping[str, object]) -> dict[str, object]:
-    """Return the values by dotted name; unknown sections and fields are mistakes."""
-    assert callable(mistake)
+def raise_mistakes(mistakes: list[tuple[int, str]], file: str) -> None:
+    """Raise one error with all mistakes of a file, if there are any."""
+    if not mistakes:
+        return
+    listed = "\n".join(f"  line {line}: {text}" for line, text in sorted(mistakes))
+    raise UsageError(
+        f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''} in the target file\n{listed}",
+        at=Origin(file),
+        hint="`rcompile targets isaac` shows a complete target",
+    )
+
+
+def flatten(
+    data: dict[str, object], mistake: Callable[[str, str], None], known: Mapping[str, object]
+) -> tuple[dict[str, object], set[str]]:
+    """Return the values by dotted name, and the fields that misspelt ones mean; these are mistakes already."""
     flat: dict[str, object] = {}
+    misspelt: set[str] = set()
     for section, content in data.items():
         if section in HEAD:
             if section == "schema_version" and content != VERSION:
@@ -123,11 +129,13 @@ def flatten(data: dict[str, object], mistake: object, known: Mapping[str, object
             if name in known:
                 flat[name] = value
             else:
-                mistake(name, "is not a field" + did_you_mean(name, known))
+                meant = close_to(name, known)
+                mistake(name, "is not a field" + (f"; did you mean '{meant}'?" if meant else ""))
+                misspelt.add(meant)
     for name in HEAD[:2]:
         if name not in data:
             mistake(name, "is missing")
-    return flat
+    return flat, misspelt
 
 
 def parse_overrides(overrides: Mapping[str, str], known: Mapping[str, object]) -> dict[str, object]:
@@ -146,10 +154,15 @@ def parse_overrides(overrides: Mapping[str, str], known: Mapping[str, object]) -
     return found
 
 
-def did_you_mean(name: str, known: object) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a suggestion, or ''."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)  # type: ignore[call-overload]
-    return f"; did you mean '{close[0]}'?" if close else ""
+    close = close_to(name, known)
+    return f"; did you mean '{close}'?" if close else ""
+
+
+def close_to(name: str, known: Iterable[str]) -> str:
+    """Return the known name that is most like a name, or ''."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)), "")
 
 
 def sourced(name: str, sources: object) -> bool:

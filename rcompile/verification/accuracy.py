@@ -17,7 +17,7 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class AccuracyResult:
-    """Top-1 accuracies in 0..1, None where there are no labels or no float model."""
+    """Top-1 accuracies in 0..1; None without labels (or labels that are no classes), or without a float model."""
 
     metric: str
     float_model: float | None
@@ -25,6 +25,7 @@ class AccuracyResult:
     mapped_program: float | None
     agreement: float | None
     output_difference: float
+    output_range: float
 
 
 def measure_accuracy(
@@ -52,7 +53,8 @@ def measure_accuracy(
     quantized = run_model(reference, source.batch, data, optimize=fused)
     name = source.outputs[0].name
     labels = data.labels
-    classified = labels is not None and scores(found[name]).shape[1] > int(labels.max())
+    classes = scores(found[name]).shape[1]
+    classified = labels is not None and int(labels.min()) >= 0 and int(labels.max()) < classes
 
     def top1(outputs: dict[str, np.ndarray]) -> float | None:
         return float((scores(outputs[name]).argmax(axis=1) == labels).mean()) if classified else None
@@ -66,6 +68,7 @@ def measure_accuracy(
         mapped_program=top1(found),
         agreement=float((scores(found[name]).argmax(axis=1) == scores(quantized[name]).argmax(axis=1)).mean()),
         output_difference=max(difference(found[key], quantized[key]) for key in quantized),
+        output_range=max(float(np.abs(quantized[key].astype(np.float64)).max(initial=0.0)) for key in quantized),
     )
 
 

@@ -83,9 +83,13 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     at = Origin(str(path))
     if not path.exists():
         raise InputError("there is no such data file", at=at, hint="check the path")
+    if not path.is_file():
+        raise InputError("this is a folder, not a data file", at=at, hint="name an .npz file")
     try:
-        content = np.load(path, allow_pickle=False)
-        if not isinstance(content, np.ndarray):
+        with path.open("rb") as file:
+            magic = file.read(6)
+        content = np.load(path, allow_pickle=False) if magic.startswith((b"PK", b"\x93NUMPY")) else None
+        if isinstance(content, np.lib.npyio.NpzFile):
             with content:
                 return {name: content[name] for name in content.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -94,8 +98,9 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             at=at,
             hint="numpy.savez(path, **{input_name: array}) writes one",
         ) from error
+    found = "this is no numpy archive" if content is None else "this is a single array"
     raise InputError(
-        "this is a single array; a data set is an .npz file with one array per model input",
+        f"{found}; a data set is an .npz file with one array per model input",
         at=at,
         hint="numpy.savez(path, **{input_name: array}) writes one",
     )

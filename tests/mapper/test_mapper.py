@@ -1,0 +1,63 @@
+"""The mapper against brute force on small instances."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from rcompile.mapper.mesh import Mesh, assign, cost, link_loads
+from rcompile.mapper.replication import balanced_copies
+
+
+def random_flows(tiles: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    flows = rng.integers(0, 1000, (tiles, tiles)) * (rng.random((tiles, tiles)) < 0.4)
+    np.fill_diagonal(flows, 0)
+    return flows.astype(np.int64)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_placement_on_two_by_three_is_optimal_and_bounded(seed):
+    flows, mesh = random_flows(6, seed), Mesh(2, 3, 1)
+    distances = mesh.distances()
+    best = min(cost(flows + flows.T, distances, np.array(order)) for order in itertools.permutations(range(6)))
+    found = assign(flows, mesh)
+    assert found.cost == best
+    assert found.bound <= best <= found.snake_cost
+    assert sorted(set(found.slots)) == sorted(found.slots)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_placement_never_loses_to_the_snake_and_respects_its_bound(seed):
+    flows, mesh = random_flows(40, seed), Mesh(8, 6, 1)
+    found = assign(flows, mesh)
+    assert found.bound <= found.cost <= found.snake_cost
+
+
+def test_chips_are_crossed_at_their_gates():
+    mesh = Mesh(2, 2, 2)
+    distances = mesh.distances()
+    assert distances[3, 7] == 2 + 1 + 2  # corner to gate, chip to chip, gate to corner
+    assert (distances == distances.T).all()
+
+
+def test_link_loads_add_up_to_byte_hops():
+    flows, mesh = random_flows(9, 5), Mesh(3, 3, 1)
+    found = assign(flows, mesh)
+    assert sum(link_loads(flows, found.slots, mesh).values()) == found.cost
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_balanced_copies_have_the_least_bottleneck(seed):
+    rng = np.random.default_rng(seed)
+    vectors, crossbars = rng.integers(1, 30, 3), rng.integers(1, 6, 3)
+    budget = int(crossbars.sum() + rng.integers(0, 30))
+    copies = balanced_copies([int(v) for v in vectors], [int(c) for c in crossbars], budget)
+    assert sum(r * c for r, c in zip(copies, crossbars, strict=True)) <= budget
+    limit = [range(1, int(budget // c) + 1) for c in crossbars]
+    best = min(
+        max(-(-v // r) for v, r in zip(vectors, trial, strict=True))
+        for trial in itertools.product(*limit)
+        if sum(r * c for r, c in zip(trial, crossbars, strict=True)) <= budget
+    )
+    assert max(-(-v // r) for v, r in zip(vectors, copies, strict=True)) == best

@@ -1,0 +1,153 @@
+"""The command line as a user meets it, on the shipped models."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import MODELS
+
+from rcompile.report.schema import Report, from_json
+
+ACCURACIES = json.loads((MODELS / "accuracies.json").read_text())
+
+
+def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "rcompile", *arguments],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=300, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def report_of(folder: Path) -> Report:
+    return from_json((folder / "report.json").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["digits_mlp", "digits_lenet", "digits_lenet_int8", "digits_bnn_mlp", "digits_ternary_mlp", "digits_row_lstm"],
+)
+def test_shipped_models_compile_pass_and_keep_their_accuracy(name, tmp_path):
+    result = run(
+        tmp_path, str(MODELS / f"{name}.onnx"), "--data", str(MODELS / "digits_test.npz"),
+        "--calibration", str(MODELS / "digits_calibration.npz"),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == ""
+    assert "PASS" in result.stderr
+    report = report_of(tmp_path / f"{name}.rcompile")
+    assert report.verification.exact.status == "pass"
+    assert all(layer.max_abs_difference == 0 for layer in report.verification.exact.layers)
+    accuracy = report.verification.accuracy
+    known = ACCURACIES[f"{name}.onnx"]["top1"]
+    assert accuracy.samples == 360
+    original = accuracy.quantized if name.endswith("int8") else accuracy.float_
+    assert original == pytest.approx(known, abs=0.003)  # one sample is 0.0028: other processors may round differently
+    assert accuracy.ideal >= known - 0.01
+    assert sum(item.count for item in report.model.operators) == len(
+        {n for i in report.model.operators for n in i.nodes}
+    )
+    assert all(item.reason for item in report.model.operators)
+
+
+def test_files_and_json_on_stdout(tmp_path):
+    result = run(tmp_path, str(MODELS / "digits_mlp.onnx"), "--json", "-", "-o", "out")
+    assert result.returncode == 0
+    assert json.loads(result.stdout) == json.loads((tmp_path / "out" / "report.json").read_text())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["program.rcx", "report.html", "report.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    codes = {item["code"] for item in json.loads(result.stdout)["diagnostics"]}
+    assert {"RANDOM_RANGES", "NO_LABELS"} <= codes
+
+
+def test_the_model_is_not_modified(tmp_path):
+    model = tmp_path / "model.onnx"
+    model.write_bytes((MODELS / "digits_lenet.onnx").read_bytes())
+    run(tmp_path, "model.onnx")
+    assert model.read_bytes() == (MODELS / "digits_lenet.onnx").read_bytes()
+
+
+def test_same_input_gives_the_same_bytes_and_numbers(tmp_path):
+    """Whatever the hash seed and the number of threads, in new processes."""
+    environments = [{"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1"}, {"PYTHONHASHSEED": "2", "OMP_NUM_THREADS": "2"}]
+    reports = []
+    for index, environment in enumerate(environments):
+        folder = tmp_path / str(index)
+        folder.mkdir()
+        result = run(
+            folder, str(MODELS / "digits_lenet.onnx"), "--data", str(MODELS / "digits_test.npz"), "--replicate",
+            "--set", "hierarchy.cores_per_tile=1", **environment,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        report = json.loads((folder / "digits_lenet.rcompile" / "report.json").read_text())
+        for times in ("started", "elapsed_s", "phases", "peak_memory_bytes"):
+            report.pop(times)
+        reports.append(report)
+    assert reports[0] == reports[1]
+    first, second = (tmp_path / str(i) / "digits_lenet.rcompile" / "program.rcx" for i in range(2))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_verify_and_inspect_need_only_the_program(tmp_path):
+    assert run(tmp_path, str(MODELS / "digits_lenet_int8.onnx"), "--no-verify", "-o", "out").returncode == 0
+    assert report_of(tmp_path / "out").verification.exact.status == "skipped"
+    (tmp_path / "program.rcx").write_bytes((tmp_path / "out" / "program.rcx").read_bytes())
+    result = run(tmp_path, "verify", "program.rcx", "--data", str(MODELS / "digits_test.npz"))
+    assert result.returncode == 0, result.stderr
+    assert "PASS 4 layers equal integer arithmetic bit for bit on 360 of 360 samples" in result.stdout
+    assert "mapped program: 98.06 %" in result.stdout
+    shown = run(tmp_path, "inspect", "program.rcx", "--blocks").stdout
+    assert "sound: each weight bit sits in one cell" in shown
+    assert "-> crossbar 0 [0, 0]" in shown
+
+
+def test_print_ir_after_goes_to_stderr(tmp_path):
+    result = run(tmp_path, str(MODELS / "digits_mlp.onnx"), "--no-verify", "--print-ir-after", "lower", "--json", "-")
+    json.loads(result.stdout)
+    assert "# after lower\nmatrix program digits_mlp\n" in result.stderr
+
+
+def test_a_lossy_looking_target_is_named(tmp_path):
+    result = run(tmp_path, str(MODELS / "digits_mlp.onnx"), "--set", "adc.bits=4", "--no-verify")
+    assert result.returncode == 0
+    found = [
+        item for item in report_of(tmp_path / "digits_mlp.rcompile").diagnostics if item.code == "ADC_BEYOND_TARGET"
+    ]
+    assert found[0].node == "fc1"
+    assert "needs 7-bit converters to lose nothing; isaac has 4 bits: 7 were assumed" in found[0].message
+
+
+def test_replication_shortens_the_interval_and_stays_exact(tmp_path):
+    arguments = (str(MODELS / "digits_lenet_int8.onnx"), "--data", str(MODELS / "digits_test.npz"))
+    run(tmp_path, *arguments, "-o", "one")
+    result = run(tmp_path, *arguments, "-o", "many", "--replicate")
+    assert result.returncode == 0
+    one, many = report_of(tmp_path / "one"), report_of(tmp_path / "many")
+    assert many.totals.interval_s < one.totals.interval_s / 10
+    assert many.verification.exact.status == "pass"
+    assert many.mapping.replication.optimal
+
+
+def test_labels_that_are_no_classes_are_named(tmp_path):
+    with np.load(MODELS / "digits_test.npz") as data:
+        np.savez(tmp_path / "odd.npz", image=data["image"][:5], labels=data["labels"][:5] + 40)
+    run(tmp_path, str(MODELS / "digits_mlp.onnx"), "--data", "odd.npz")
+    report = report_of(tmp_path / "digits_mlp.rcompile")
+    assert report.verification.accuracy.ideal is None
+    assert "LABELS_DO_NOT_FIT" in {item.code for item in report.diagnostics}
+
+
+def test_the_schema_describes_the_report(tmp_path):
+    schema = json.loads(run(tmp_path, "schema").stdout)
+    assert schema["$ref"] == "#/$defs/Report"
+    assert "verification" in schema["$defs"]["Report"]["required"]
+
+
+def test_heavy_libraries_are_not_imported_for_help():
+    heavy = "('numpy', 'onnx', 'ortools', 'scipy', 'networkx')"
+    code = f"import sys; from rcompile.cli import app; print(*[m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""
