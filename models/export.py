@@ -55,9 +55,7 @@ class Chain:
         target = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", 10])
         graph = helper.make_graph(self._nodes, name, [source], [target], self._initializers, doc_string=doc)
         opsets = [helper.make_opsetid("", OPSET)]
-        model = helper.make_model(
-            graph, ir_version=IR_VERSION, opset_imports=opsets, producer_name="rcompile"
-        )
+        model = helper.make_model(graph, ir_version=IR_VERSION, opset_imports=opsets, producer_name="rcompile")
         model = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
         onnx.checker.check_model(model, full_check=True)
         return model

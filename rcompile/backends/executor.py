@@ -16,6 +16,7 @@ from rcompile.ir.placed import PlacedProgram
 
 Tensors = Mapping[str, np.ndarray]
 
+
 @dataclass(frozen=True)
 class Observation:
     """What happened at one matrix: input codes run by run, accumulators and outputs (vectors, G * N)."""

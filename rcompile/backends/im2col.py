@@ -27,8 +27,12 @@ def vectors_of(matrix: Matrix, codes: np.ndarray) -> np.ndarray:
     reach = tuple((k - 1) * d + 1 for k, d in zip(window.kernel, window.dilations, strict=True))
     views = sliding_window_view(padded, reach, axis=tuple(range(2, 2 + axes)))
     picked = views[
-        (slice(None), slice(None), *(slice(None, None, s) for s in window.strides),
-         *(slice(None, None, d) for d in window.dilations))
+        (
+            slice(None),
+            slice(None),
+            *(slice(None, None, s) for s in window.strides),
+            *(slice(None, None, d) for d in window.dilations),
+        )
     ]
     samples = padded.shape[0]
     channels = padded.shape[1] // matrix.groups

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from rcompile.backends.cells import Crossbars
-from rcompile.ir.graph import Array
 from rcompile.ir.crossbar import CrossbarMatrix, exact_adc_bits
+from rcompile.ir.graph import Array
 from rcompile.ir.placed import PlacedProgram
 
 FLOAT32_BITS = 24
@@ -154,7 +154,9 @@ class Reading:
 def max_sum_bits(item: CrossbarMatrix) -> int:
     """Return the bits of the largest possible column sum."""
     rows = max(np.diff(item.row_cuts))
-    return exact_adc_bits(max(s.bits for s in item.input_slices), max(s.bits for s in item.weight_slices), int(rows), flipped=False)
+    return exact_adc_bits(
+        max(s.bits for s in item.input_slices), max(s.bits for s in item.weight_slices), int(rows), flipped=False
+    )
 
 
 def convert(item: CrossbarMatrix, sums: np.ndarray) -> np.ndarray:

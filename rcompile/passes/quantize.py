@@ -163,6 +163,7 @@ class Draft:
         self.bits[inputs[0]] = bits
         output = f"{name}.dequantized"
         self.values[output] = Value(output, "float32", weight.shape)
-        node = Node(f"{name}.dequantize", "DequantizeLinear", inputs, (output,), MICROSOFT,
-                    {"axis": operator.output_axis})
+        node = Node(
+            f"{name}.dequantize", "DequantizeLinear", inputs, (output,), MICROSOFT, {"axis": operator.output_axis}
+        )
         return node, output

@@ -9,7 +9,5 @@ from rcompile.targets import Target
 def slice_inputs(program: CrossbarProgram, target: Target) -> CrossbarProgram:
     """Give each matrix its input slices, least significant first."""
     width = target.inputs.dac_bits
-    matrices = tuple(
-        replace(item, input_slices=cut_bits(item.matrix.input.bits, width)) for item in program.matrices
-    )
+    matrices = tuple(replace(item, input_slices=cut_bits(item.matrix.input.bits, width)) for item in program.matrices)
     return replace(program, matrices=matrices)

@@ -23,7 +23,10 @@ from rcompile.targets import resolve_target
 def matrices(draw) -> Matrix:
     """A matrix of bounded size with random integer weights, bits, zero points and vectors."""
     groups, rows, columns = draw(st.integers(1, 3)), draw(st.integers(1, 40)), draw(st.integers(1, 9))
-    weight_bits, input_bits = draw(st.sampled_from([1, 2, 3, 4, 7, 8, 11, 16])), draw(st.sampled_from([1, 3, 4, 8, 13, 16]))
+    weight_bits, input_bits = (
+        draw(st.sampled_from([1, 2, 3, 4, 7, 8, 11, 16])),
+        draw(st.sampled_from([1, 3, 4, 8, 13, 16])),
+    )
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     step = 2 if weight_bits == 1 else 1
     low = rng.integers(-(2 ** (weight_bits - 1)), 1, (groups, columns)) if step == 1 else np.full((groups, columns), -1)

@@ -37,8 +37,12 @@ def test_batch_norm_is_folded_into_a_convolution(cnn_file, tmp_path):
 @pytest.mark.parametrize("transposed", [0, 1])
 def test_batch_norm_and_factors_are_folded_into_a_gemm(maker, tmp_path, transposed):
     shape = (4, 6) if transposed else (6, 4)
-    maker.add("Gemm", ["x", maker.weight("w", *shape), maker.weight("c", 4)], "g", transB=transposed, alpha=0.5, beta=2.0)
-    norm = [maker.constant(f"n{i}", v.astype(np.float32)) for i, v in enumerate(np.abs(maker.rng.normal(1, 0.2, (4, 4))))]
+    maker.add(
+        "Gemm", ["x", maker.weight("w", *shape), maker.weight("c", 4)], "g", transB=transposed, alpha=0.5, beta=2.0
+    )
+    norm = [
+        maker.constant(f"n{i}", v.astype(np.float32)) for i, v in enumerate(np.abs(maker.rng.normal(1, 0.2, (4, 4))))
+    ]
     maker.add("BatchNormalization", ["g", *norm], "y")
     model = maker.model({"x": ["N", 6]}, {"y": ["N", 4]})
     graph = folded(model, tmp_path)

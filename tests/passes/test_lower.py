@@ -15,7 +15,7 @@ def lowered(model: onnx.ModelProto, tmp_path, precision=Precision()):  # noqa: B
     path = tmp_path / "model.onnx"
     onnx.save(model, path)
     graph = fold_constants(load(path))
-    ranges = {name: (-1.0, 1.0) for name in needs_ranges(graph)}
+    ranges = dict.fromkeys(needs_ranges(graph), (-1.0, 1.0))
     program = lower(quantize(graph, ranges, precision))
     program.verify()
     return program
@@ -61,9 +61,7 @@ def test_nothing_to_map_says_what_was_found(maker, tmp_path):
     maker.add("MatMul", ["x", "r"], "y")
     with pytest.raises(UnsupportedError) as error:
         lowered(maker.model({"x": [4, 4]}, {"y": [4, 4]}), tmp_path)
-    assert error.value.message == (
-        "the model has nothing to map: MatMul 'y': both operands are computed at run time"
-    )
+    assert error.value.message == ("the model has nothing to map: MatMul 'y': both operands are computed at run time")
     assert error.value.exit_code == 4
 
 
