@@ -24,13 +24,15 @@ class RichProgress:
         self._task: TaskID | None = None
 
     def __enter__(self) -> "RichProgress":
-        self._progress.start()
+        if not self._progress.disable:  # even a disabled display ends with a newline in some versions of rich
+            self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if not self._progress.disable:
+            self._progress.stop()
 
     def start(self, name: str, total: int) -> None:
         """Show a phase."""

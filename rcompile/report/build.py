@@ -146,6 +146,7 @@ def layer_info(placed: PlacedProgram, index: int) -> LayerInfo:
         flipped_columns=0 if item.flips is None else int(item.flips.sum()),
         utilization=cells / (len(crossbars) * size),
         start_s=stage.start_s,
+        stop_s=stage.stop_s,
         latency_s=stage.busy_s,
         energy_j=None,
         partial_sum_bytes=row_partitions * matrix.groups * matrix.columns * matrix.vectors * PARTIAL_SUM_BYTES,

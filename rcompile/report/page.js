@@ -820,9 +820,9 @@
     const { latency_s: latency } = report.totals;
     chart(document.getElementById("timeline-chart"), "timeline", {
       order: inOrder(), most: latency, show: (v) => si(v, "s"),
-      segments: (i) => [{ from: layers[i].start_s, to: layers[i].start_s + layers[i].latency_s }],
+      segments: (i) => [{ from: layers[i].start_s, to: layers[i].stop_s }],
       value: (i) => si(layers[i].latency_s, "s"),
-      describe: (i) => [...describeLayer(i).slice(0, 1), `from ${si(layers[i].start_s, "s")} to ${si(layers[i].start_s + layers[i].latency_s, "s")}`,
+      describe: (i) => [...describeLayer(i).slice(0, 1), `from ${si(layers[i].start_s, "s")} to ${si(layers[i].stop_s, "s")}`,
         `busy for ${si(layers[i].latency_s, "s")}, ${percent(layers[i].latency_s / report.totals.interval_s)} of the interval`],
       label: `Timeline of ${layers.length} layers over ${si(latency, "s")}. The table of layers holds the figures.`,
     });

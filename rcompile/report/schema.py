@@ -99,6 +99,7 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     flipped_columns: int
     utilization: float
     start_s: float
+    stop_s: float
     latency_s: float
     energy_j: float | None
     partial_sum_bytes: int

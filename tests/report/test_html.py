@@ -20,7 +20,7 @@ LAYER = {
     "weight_bits": 8, "input_bits": 8, "weight_slices": [{"shift": 0, "bits": 2}], "input_cycles": 8,
     "sign_scheme": "offset", "row_partitions": 1, "column_partitions": 1, "blocks": 4, "crossbars": 1, "replicas": 1,
     "tiles": [0], "adc_bits_required": {"paper": 6, "exact": 5}, "adc_bits": 5, "lossless": True,
-    "flipped_columns": 0, "utilization": 0.25, "start_s": 0.0, "latency_s": 1e-6, "energy_j": None,
+    "flipped_columns": 0, "utilization": 0.25, "start_s": 0.0, "stop_s": 1e-6, "latency_s": 1e-6, "energy_j": None,
     "partial_sum_bytes": 256, "traffic_bytes": 0, "writes": 144,
 }  # fmt: skip
 
