@@ -49,8 +49,8 @@ def operators_page() -> str:
     """Describe what goes to crossbars."""
     lines = ["# Supported operators", "", "<!-- made by docs/generate.py -->", ""]
     lines += [
-        "These go to crossbars, where their weights are static (constants, or dequantized constants) and their input is",
-        "quantized, by the model or by rcompile. A node that does not qualify stays digital, and the report says why.",
+        "These go to crossbars, where their weights are static (constants, or dequantized constants) and their input",
+        "is quantized, by the model or by rcompile. A node that does not qualify stays digital; the report says why.",
         "",
         "| Operator | Mapped as |",
         "|---|---|",

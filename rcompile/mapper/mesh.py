@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 Matrix = NDArray[np.int64]
 
@@ -118,6 +117,8 @@ def descend(symmetric: Matrix, distances: Matrix, order: Matrix) -> Matrix:
 
 def gilmore_lawler(symmetric: Matrix, distances: Matrix) -> int:
     """Return a lower bound: largest flows over shortest distances, assigned linearly (Gilmore 1962, Lawler 1963)."""
+    from scipy.optimize import linear_sum_assignment
+
     tiles = len(symmetric)
     flows = -np.sort(-symmetric, axis=1)
     near = np.sort(distances, axis=1)[:, 1 : tiles + 1]
