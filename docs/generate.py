@@ -14,8 +14,8 @@ def targets_page() -> str:
     """Describe the presets and every field of a target file."""
     lines = ["# Writing a target", "", "<!-- made by docs/generate.py -->", ""]
     lines += [
-        "A target is a TOML file: `schema_version = 1`, `name`, `summary`, the sections below, and `[sources]`, which says",
-        'for each field (`"crossbar.rows" = "..."`) or each section (`crossbar = "..."`) where its values come from.',
+        "A target is a TOML file: `schema_version = 1`, `name`, `summary`, the sections below, and `[sources]`, which",
+        'says for each field (`"crossbar.rows" = "..."`) or section (`crossbar = "..."`) where its values come from.',
         "`rcompile targets my.toml` checks a file and shows it; `rcompile model.onnx --target my.toml` uses it.",
         "`--set FIELD=VALUE` overrides one field.",
         "",

@@ -6,7 +6,7 @@ from rcompile.backends.executor import runs_of
 from rcompile.devices import IDEAL
 from rcompile.frontend.calibrate import calibrate
 from rcompile.frontend.export import to_onnx
-from rcompile.frontend.load import file_digest, load
+from rcompile.frontend.load import embedded, file_digest, load
 from rcompile.ir import container
 from rcompile.ir.container import Compiled
 from rcompile.ir.crossbar import CrossbarProgram
@@ -69,7 +69,7 @@ def compile_file(
     placed = map_matrices(matrices, target, options, trace)
 
     came_quantized = ranges_from == "model"
-    reference = path.read_bytes() if came_quantized else to_onnx(quantized)
+    reference = embedded(path) if came_quantized else to_onnx(quantized)
     compiled = Compiled(placed, reference, "model" if came_quantized else "rcompile", as_dict(target))
     with trace.phase("write"):
         program_hash = container.save(compiled, program_path)

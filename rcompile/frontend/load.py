@@ -126,6 +126,7 @@ def reported_for(path: Path) -> Iterator[None]:
 def to_graph(model: onnx.ModelProto, file: str) -> Graph:
     """Convert a parsed model."""
     name_nodes(model.graph)
+    require_known_domains(model.graph, file)
     sort_nodes(model.graph, file)
     if model.ByteSize() < PROTOBUF_LIMIT:
         onnx.checker.check_model(model)
@@ -153,22 +154,29 @@ def to_graph(model: onnx.ModelProto, file: str) -> Graph:
         batch=batch,
         source_nodes=tuple((node.name, node.op_type) for node in nodes),
     )
-    require_known_domains(graph)
     graph.verify()
     return graph
 
 
-def require_known_domains(graph: Graph) -> None:
+def require_known_domains(graph: onnx.GraphProto, file: str) -> None:
     """Refuse operators that nothing here can execute, all together."""
-    strange = [node for node in graph.nodes if node.domain not in KNOWN_DOMAINS]
+    strange = [node for node in graph.node if node.domain not in KNOWN_DOMAINS]
     if strange:
-        listed = ", ".join(f"{n.domain}::{n.op_type} '{n.name}'" for n in strange[:5])
+        listed = ", ".join(f"{node.domain}::{node.op_type} '{node.name}'" for node in strange[:5])
         more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
         raise UnsupportedError(
             f"no unit can execute {listed}{more}",
-            at=graph.origin,
+            at=Origin(file),
             hint="export the model with standard operators (for example QDQ instead of QONNX)",
         )
+
+
+def embedded(path: Path) -> bytes:
+    """Return a model with its external data inside, as one serialized file."""
+    model = onnx.load(path, load_external_data=False)
+    if any(onnx.external_data_helper.uses_external_data(tensor) for tensor in model.graph.initializer):
+        return parse(path).SerializeToString()
+    return path.read_bytes()
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

@@ -28,9 +28,27 @@ OPERATORS = {
 }
 
 
+OTHER_PRODUCTS = {
+    "ConvTranspose",
+    "LSTM",
+    "GRU",
+    "RNN",
+    "Einsum",
+    "ConvInteger",
+    "MatMulInteger",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QGemm",
+    "Attention",
+    "MultiHeadAttention",
+    "DeformConv",
+}
+
+
 def recognise(node: Node, graph: Graph) -> MatrixOperator | Refusal:
     """Return a node as a matrix, or the reason why it is not one."""
-    family = OPERATORS.get(node.op_type) if node.is_a(*OPERATORS) else None
-    if family is None:
-        return Refusal("not a product with static weights")
-    return family.recognise(node, graph)
+    if node.is_a(*OPERATORS):
+        return OPERATORS[node.op_type].recognise(node, graph)
+    if node.op_type in OTHER_PRODUCTS:
+        return Refusal(f"this version puts {', '.join(OPERATORS)} on crossbars, not {node.op_type}")
+    return Refusal("no product of a matrix: a digital unit computes it")

@@ -70,6 +70,8 @@ class QuantizedOperators:
         """Build one matrix."""
         graph = self.graph
         data = self.quantization(operator.data, "input")
+        if data.codes in graph.constants:
+            raise NotStatic("its input is a constant as well")
         if data.scale.size != 1:
             raise NotStatic("its input has a scale per channel")
         weight = self.quantization(operator.weight, "weight")

@@ -110,7 +110,10 @@ def print_verdict(report: Report, console: Console) -> None:
             ("mapped program", accuracy.ideal),
         ]
         figures = ", ".join(f"{name} {100 * value:.2f} %" for name, value in parts if value is not None)
-        agreement = (
-            f"{100 * accuracy.agreement:.2f} % same top-1 as onnxruntime" if accuracy.agreement is not None else ""
+        if figures:
+            console.print(f"top-1: {figures} ({accuracy.samples} samples)")
+        same = "" if accuracy.agreement is None else f"same top-1 on {100 * accuracy.agreement:.2f} %, "
+        console.print(
+            f"against onnxruntime on the quantized model, {accuracy.samples} samples: {same}"
+            f"outputs differ by at most {exact.output_max_abs_difference:.3g}"
         )
-        console.print(f"top-1: {figures} ({accuracy.samples} samples; {agreement})" if figures else agreement)

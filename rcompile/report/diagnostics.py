@@ -57,7 +57,7 @@ def random_inputs(result: Result) -> list[Diagnostic]:
                 severity="note",
                 code="NO_LABELS",
                 node="",
-                message=f"no accuracy: {origin} has no labels; the figure is the agreement with onnxruntime",
+                message=f"no accuracy: {origin}, without labels",
                 hint="give --data FILE.npz with an array 'labels'",
             )
         )
@@ -104,14 +104,15 @@ def rounding(result: Result) -> list[Diagnostic]:
         return []
     if found.accuracy.output_difference <= REAL_TOLERANCE * found.accuracy.output_range:
         return []
-    agreement = 100 * (found.accuracy.agreement or 0.0)
+    same = found.accuracy.agreement
+    agreement = "" if same is None else f" ({100 * same:.2f} % same top-1)"
     return [
         Diagnostic(
             severity="note",
             code="ROUNDING",
             node="",
             message=f"outputs differ by up to {found.accuracy.output_difference:.3g} from onnxruntime on the quantized "
-            f"model ({agreement:.2f} % same top-1): it sums some products in floating point, and a sum on the border "
+            f"model{agreement}: it sums some products in floating point, and a sum on the border "
             "of two codes can then round the other way; the program equals the integer arithmetic exactly",
             hint="docs/semantics.md, section 6",
         )

@@ -66,10 +66,15 @@ def measure_accuracy(
         else None,
         quantized_model=top1(quantized),
         mapped_program=top1(found),
-        agreement=float((scores(found[name]).argmax(axis=1) == scores(quantized[name]).argmax(axis=1)).mean()),
+        agreement=same_top1(scores(found[name]), scores(quantized[name])) if classes > 1 else None,
         output_difference=max(difference(found[key], quantized[key]) for key in quantized),
         output_range=max(float(np.abs(quantized[key].astype(np.float64)).max(initial=0.0)) for key in quantized),
     )
+
+
+def same_top1(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the share of samples with the same largest output."""
+    return float((first.argmax(axis=1) == second.argmax(axis=1)).mean())
 
 
 def scores(outputs: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def test_every_node_of_the_file_is_accounted_for(cnn_file):
     assert found["conv2"] == ("crossbar", "2 matrix groups of 18 x 2")
     assert found["product"] == ("crossbar", "1 matrix of 64 x 5")
     assert found["y"] == ("folded", "part of product")
-    assert found["relu1"] == ("digital", "not a product with static weights")
+    assert found["relu1"] == ("digital", "no product of a matrix: a digital unit computes it")
 
 
 def test_a_product_of_two_activations_stays_digital_and_is_counted(maker, tmp_path):
