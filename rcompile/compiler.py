@@ -1,5 +1,6 @@
 """The compiler on one page: from an ONNX file to a placed, executed and verified program."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rcompile.backends.executor import runs_of
@@ -10,7 +11,7 @@ from rcompile.frontend.load import embedded, file_digest, load
 from rcompile.ir import container
 from rcompile.ir.container import Compiled
 from rcompile.ir.crossbar import CrossbarProgram
-from rcompile.ir.graph import Graph
+from rcompile.ir.graph import Array, Graph
 from rcompile.ir.matrix import MatrixProgram
 from rcompile.ir.placed import PlacedProgram
 from rcompile.mapper.packing import crossbars_per_copy
@@ -34,6 +35,8 @@ from rcompile.targets import Target
 from rcompile.targets.schema import as_dict
 from rcompile.verification.data import DataSet, load_data, random_data
 from rcompile.verification.verify import verify_file
+
+CALIBRATION_BATCH = 16
 
 
 def compile_file(
@@ -100,8 +103,14 @@ def quantize_floats(
     if samples is None:
         samples = random_data(graph, options.seed, None)
     with trace.phase("calibrate"):
-        ranges = calibrate(graph, tensors, list(runs_of(graph.batch, samples.inputs, 0, samples.samples)))
+        ranges = calibrate(graph, tensors, list(in_batches(graph, samples)))
     return trace.run(quantize, graph, ranges, Precision(options.weight_bits, options.input_bits)), origin
+
+
+def in_batches(graph: Graph, samples: DataSet) -> Iterator[dict[str, Array]]:
+    """Yield what the model is fed for all samples, a few at a time."""
+    for start in range(0, samples.samples, CALIBRATION_BATCH):
+        yield from runs_of(graph.batch, samples.inputs, start, min(start + CALIBRATION_BATCH, samples.samples))
 
 
 def map_matrices(matrices: MatrixProgram, target: Target, options: Options, trace: Trace) -> PlacedProgram:

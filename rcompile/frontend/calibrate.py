@@ -3,18 +3,23 @@
 import logging
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
-from rcompile.errors import InternalError
+import numpy as np
+from onnx import TensorProto, helper
+
+from rcompile.errors import InputError, InternalError
 from rcompile.frontend.export import to_onnx
-from rcompile.ir.graph import Array, Graph, Value
+from rcompile.ir.graph import Array, Graph
 
 
 def calibrate(
     graph: Graph, names: tuple[str, ...], feeds: Iterable[Mapping[str, Array]]
 ) -> dict[str, tuple[float, float]]:
     """Return the least and largest value of each named tensor.
+
+    Raises:
+        InputError: a range is not finite.
 
     Args:
         graph: a float graph.
@@ -31,6 +36,13 @@ def calibrate(
     }
     if inner:
         ranges |= inner_ranges(graph, inner, feeds)
+    endless = [name for name, limits in ranges.items() if not np.isfinite(limits).all()]
+    if endless:
+        raise InputError(
+            f"the tensor '{endless[0]}' takes values that are NaN or infinite on the calibration samples",
+            at=graph.origin,
+            hint="check the weights of the model and the samples",
+        )
     return ranges
 
 
@@ -45,13 +57,16 @@ def inner_ranges(graph: Graph, names: list[str], feeds: list[Mapping[str, Array]
         def get_next(self) -> Mapping[str, Array] | None:
             return next(self._feeds, None)
 
-    watched = replace(graph, outputs=tuple(Value(name, "float32", None) for name in names))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        path.write_bytes(to_onnx(watched))
+        path.write_bytes(to_onnx(graph))
         logging.getLogger("onnxruntime.quantization").setLevel(logging.ERROR)
         kinds = sorted({graph.producers[name].op_type for name in names})
         calibrator = MinMaxCalibrater(path, kinds, Path(folder) / "augmented.onnx")
+        # what inference leaves untyped the calibrator would skip
+        calibrator.model.graph.value_info.extend(
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names
+        )
         calibrator.augment_graph()
         calibrator.create_inference_session()
         calibrator.collect_data(Reader())

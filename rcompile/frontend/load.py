@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from rcompile.errors import InputError, Origin, RcompileError, UnsupportedError
-from rcompile.frontend.shapes import infer_values
+from rcompile.frontend.shapes import infer_values, skeleton
 from rcompile.ir.graph import Attribute, Batch, Graph, Node, OpaqueAttribute, Value
 
 SIGNATURES = {
@@ -23,7 +23,6 @@ SIGNATURES = {
     b"%PDF": "a PDF document",
     b"\x1f\x8b": "a gzip archive",
 }
-PROTOBUF_LIMIT = 2**31
 KNOWN_DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"}
 """Operators of other domains have no unit that could execute them."""
 
@@ -128,8 +127,7 @@ def to_graph(model: onnx.ModelProto, file: str) -> Graph:
     name_nodes(model.graph)
     require_known_domains(model.graph, file)
     sort_nodes(model.graph, file)
-    if model.ByteSize() < PROTOBUF_LIMIT:
-        onnx.checker.check_model(model)
+    onnx.checker.check_model(skeleton(model))
     initializers = {tensor.name for tensor in model.graph.initializer}
     if model.graph.sparse_initializer:
         raise UnsupportedError(

@@ -1,6 +1,7 @@
 """Types and shapes of a model's tensors, for one sample."""
 
 from collections.abc import Iterable, Sequence
+from math import prod
 
 import numpy as np
 import onnx
@@ -8,6 +9,9 @@ from onnx import helper
 
 from rcompile.frontend.runtime import Session
 from rcompile.ir.graph import Value
+
+SMALL_CONSTANT = 256
+"""Elements; shapes, axes and the like are smaller, weights larger."""
 
 MATRIX_OPERATORS = {"Conv", "Gemm", "MatMul"}
 
@@ -19,17 +23,16 @@ def infer_values(model: onnx.ModelProto, fed: Sequence[onnx.ValueInfoProto]) -> 
         model: a checked model; it is not changed.
         fed: the inputs that are not initializers.
     """
-    single = onnx.ModelProto()
-    single.CopyFrom(model)
     names = {value.name for value in fed}
+    single = skeleton(model)
     for value in single.graph.input:
         if value.name in names and value.type.tensor_type.shape.dim:
             dim = value.type.tensor_type.shape.dim[0]
             if not dim.HasField("dim_value"):
                 dim.dim_value = 1
-    del single.graph.value_info[:]
     for value in single.graph.output:
         value.type.tensor_type.ClearField("shape")
+    inputs = [value for value in single.graph.input if value.name in names]
     inferred = onnx.shape_inference.infer_shapes(single, data_prop=True)
     values = {}
     for value in (*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output):
@@ -39,8 +42,31 @@ def infer_values(model: onnx.ModelProto, fed: Sequence[onnx.ValueInfoProto]) -> 
     open_ = {name for name in wanted(single.graph) if not is_static(values.get(name))} & produced
     open_ |= produced - set(values)
     if open_:
-        values |= observe(single, [value for value in single.graph.input if value.name in names], sorted(open_))
+        values |= observe(model, inputs, sorted(open_))
     return values
+
+
+def skeleton(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model without its large weights, which become inputs, and without the inner shapes that it states.
+
+    Checking and inference look at the values of small constants only; copying and serializing all weights, as onnx
+    does, would take seconds and several times the memory. Stated inner shapes are dropped: some exporters' are stale.
+    """
+    result = onnx.ModelProto(ir_version=max(model.ir_version, 4), functions=model.functions)
+    result.opset_import.extend(model.opset_import)
+    graph = model.graph
+    result.graph.name = graph.name or "graph"
+    result.graph.node.extend(graph.node)
+    constants = {tensor.name for tensor in graph.initializer}
+    result.graph.input.extend(value for value in graph.input if value.name not in constants)
+    for tensor in graph.initializer:
+        if prod(tensor.dims) <= SMALL_CONSTANT:
+            result.graph.initializer.append(tensor)
+        else:
+            value = helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            result.graph.input.append(value)
+    result.graph.output.extend(graph.output)
+    return result
 
 
 def known_type(value: onnx.ValueInfoProto) -> Value | None:
@@ -73,6 +99,9 @@ def observe(model: onnx.ModelProto, inputs: Sequence[onnx.ValueInfoProto], names
     existing = {value.name for value in model.graph.output}
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
+    del watched.graph.value_info[:]
+    for value in watched.graph.output:
+        value.type.tensor_type.ClearField("shape")
     watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in existing)
     feeds = {}
     for value in inputs:

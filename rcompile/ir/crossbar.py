@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from math import ceil, log2
 
 import numpy as np
@@ -25,6 +26,8 @@ BLOCK = np.dtype(
     ]
 )
 """One row per block: rows and columns of the group's matrix, one weight slice, one polarity."""
+
+VERIFIED_ROWS = 512
 
 BlockTable = NDArray[np.void]
 
@@ -86,11 +89,18 @@ class Encoding:
         """Cells columns per slice: 1, or 2 where differential."""
         return int(self.codes.shape[0])
 
-    def decode(self) -> IntegerArray:
-        """Return the weights (G, K, N) that the codes stand for."""
-        codes = self.codes.astype(np.int64)
+    def decode(self, rows: slice = slice(None)) -> IntegerArray:
+        """Return the weights (G, rows, N) that the codes stand for."""
+        codes = self.codes[:, :, rows].astype(np.int64)
         difference = codes[0] - codes[1] if self.polarities == 2 else codes[0]
         return self.offset[:, None, :] + self.step * difference
+
+    @cached_property
+    def column_sums(self) -> IntegerArray:
+        """Sums of the weights over rows, (G, N)."""
+        sums = self.codes.sum(axis=2, dtype=np.int64)
+        difference = sums[0] - sums[1] if self.polarities == 2 else sums[0]
+        return self.codes.shape[2] * self.offset + self.step * difference
 
 
 @dataclass(frozen=True)
@@ -149,7 +159,10 @@ class CrossbarMatrix:
     def verify(self) -> None:
         """Check that codes decode to the weights, and slices and cuts cover each bit once."""
         name, matrix = self.matrix.name, self.matrix
-        require(bool((self.encoding.decode() == matrix.weights).all()), f"{name}: codes do not decode to the weights")
+        for start in range(0, matrix.rows, VERIFIED_ROWS):  # a slab at a time: large layers would fill the memory
+            rows = slice(start, start + VERIFIED_ROWS)
+            same = np.array_equal(self.encoding.decode(rows), matrix.weights[:, rows])
+            require(same, f"{name}: codes do not decode to the weights")
         require(int(self.encoding.codes.max()) < 2**self.encoding.code_bits, f"{name}: a code is too large")
         require(covers(self.weight_slices, self.encoding.code_bits), f"{name}: weight slices miss or repeat a bit")
         if self.input_slices:
