@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from rcompile.ir.arrays import frozen
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.placed import PlacedProgram
 
@@ -50,8 +51,7 @@ class Crossbars:
             levels = block_levels(program.matrices[entry["matrix"]], entry)
             height, width = levels.shape
             image[place["row"] : place["row"] + height, place["column"] : place["column"] + width] = levels
-        image.flags.writeable = False
-        return image
+        return frozen(image)
 
 
 def block_levels(item: CrossbarMatrix, block: np.void) -> NDArray[np.integer]:

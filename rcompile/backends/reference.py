@@ -182,7 +182,7 @@ def corrected(item: CrossbarMatrix, sums: np.ndarray, vectors: np.ndarray) -> ND
     return total.reshape(len(vectors), -1)
 
 
-def conversions(placed: PlacedProgram) -> Iterator[tuple[int, int]]:
+def cell_reads(placed: PlacedProgram) -> Iterator[tuple[int, int]]:
     """Yield (matrix, cell reads of one inference): rows x columns x cycles of all its blocks."""
     table = placed.program.blocks
     area = (table["row_stop"] - table["row_start"]).astype(np.int64) * (table["column_stop"] - table["column_start"])

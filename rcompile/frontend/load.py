@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from rcompile.errors import InputError, Origin, RcompileError, UnsupportedError
 from rcompile.frontend.shapes import infer_values, skeleton
+from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import Attribute, Batch, Graph, Node, OpaqueAttribute, Value
 
 SIGNATURES = {
@@ -175,13 +176,6 @@ def embedded(path: Path) -> bytes:
     if any(onnx.external_data_helper.uses_external_data(tensor) for tensor in model.graph.initializer):
         return parse(path).SerializeToString()
     return path.read_bytes()
-
-
-def frozen(array: np.ndarray) -> np.ndarray:
-    """Return an array that cannot be written to."""
-    array = np.asarray(array)
-    array.flags.writeable = False
-    return array
 
 
 def name_nodes(graph: onnx.GraphProto) -> None:

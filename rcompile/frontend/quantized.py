@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rcompile.frontend.matrix_operator import MatrixOperator, static_shape
+from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Node
 from rcompile.ir.matrix import Epilogue, InputCode, IntegerArray, Matrix, Requantize
 
@@ -95,9 +96,9 @@ class QuantizedOperators:
             name=node.name,
             op_type=node.op_type,
             origin=graph.at(node),
-            weights=read_only(weights.astype(narrowest(weights))),
+            weights=frozen(weights.astype(narrowest(weights))),
             weight_bits=bits,
-            weight_low=read_only((low - zero_points).reshape(groups, -1)),
+            weight_low=frozen((low - zero_points).reshape(groups, -1)),
             weight_step=step,
             input=input_code(data, graph.bits.get(data.codes)),
             output=output,
@@ -131,7 +132,7 @@ class QuantizedOperators:
             absorbed += [relu.name] if relu is not None else []
             absorbed.append(follower.name)
             tensor = follower.outputs[0]
-        return Epilogue(read_only(scale), integer_bias, bias, requantize), tensor, tuple(absorbed)
+        return Epilogue(frozen(scale), integer_bias, bias, requantize), tensor, tuple(absorbed)
 
     def only_reader(self, tensor: str) -> Node | None:
         """Return the one node that reads a tensor, unless the tensor is an output of the model."""
@@ -142,14 +143,14 @@ class QuantizedOperators:
         """Return a static bias as integers on the accumulator's grid, or else as real numbers."""
         columns = scale.size
         if name in self.graph.constants:
-            return None, read_only(np.broadcast_to(self.graph.constants[name].astype(np.float32).reshape(-1), columns))
+            return None, frozen(np.broadcast_to(self.graph.constants[name].astype(np.float32).reshape(-1), columns))
         found = self.quantization(name, "bias")
         codes = self.graph.constants[found.codes].astype(np.int64) - found.zero_point
         codes = np.broadcast_to(codes.reshape(-1), columns)
         own_scale = np.broadcast_to(found.scale.reshape(-1), columns)
         if np.allclose(own_scale, scale, rtol=BIAS_GRID_TOLERANCE, atol=0):
-            return read_only(codes), None
-        return None, read_only((codes.astype(np.float32) * own_scale).astype(np.float32))
+            return frozen(codes), None
+        return None, frozen((codes.astype(np.float32) * own_scale).astype(np.float32))
 
     def added_bias(
         self, tensor: str, operator: MatrixOperator, scale: Array
@@ -185,7 +186,7 @@ class QuantizedOperators:
             return None
         limits = np.iinfo(found.dtype)
         own = found.scale.reshape(())
-        multiplier = read_only((scale / own).astype(np.float32)) if bias is None else None
+        multiplier = frozen((scale / own).astype(np.float32)) if bias is None else None
         return Requantize(
             float(own),
             int(found.zero_point.reshape(())),
@@ -218,10 +219,3 @@ def input_code(data: Quantization, bits: int | None) -> InputCode:
     return InputCode(
         data.codes, data.dtype.name, bits or limits.bits, int(limits.min), int(data.zero_point.reshape(()))
     )
-
-
-def read_only(array: Array) -> Array:
-    """Return a contiguous copy that cannot be written to."""
-    array = np.ascontiguousarray(array)
-    array.flags.writeable = False
-    return array

@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 
 from rcompile.errors import InputError, Origin
+from rcompile.ir.arrays import frozen
 from rcompile.ir.placed import PlacedProgram
 
 FORMAT = "rcompile program"
@@ -135,8 +136,7 @@ def load(path: Path) -> Compiled:
             raise NotImplementedError(f"{kind} from {value!r}")
         index = value["array"]
         if index not in cache:
-            cache[index] = np.load(io.BytesIO(members[f"arrays/{index}.npy"]), allow_pickle=False)
-            cache[index].flags.writeable = False
+            cache[index] = frozen(np.load(io.BytesIO(members[f"arrays/{index}.npy"]), allow_pickle=False))
         return cache[index]
 
     manifest = json.loads(members[MANIFEST])

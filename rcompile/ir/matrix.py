@@ -1,6 +1,5 @@
 """Level 2, MatrixProgram: integer weight matrices between digital segments."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -199,7 +198,6 @@ class MatrixProgram:
     edges: tuple[Edge, ...]
     placements: tuple[Placement, ...]
     parameters: int
-    digital_values: Mapping[str, Value]
 
     def steps(self) -> tuple[Segment | Matrix, ...]:
         """Return segments and matrices in execution order."""

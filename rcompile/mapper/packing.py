@@ -8,6 +8,7 @@ that they may be active together. Anything else gets a crossbar of its own.
 import numpy as np
 from numpy.typing import NDArray
 
+from rcompile.ir.arrays import frozen
 from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram
 from rcompile.ir.placed import PLACE
 
@@ -23,8 +24,7 @@ def pack(program: CrossbarProgram) -> tuple[NDArray[np.void], int]:
             own = slice(start, start + count)
             used += place_copy(program, item, program.blocks[own], places[own], used)
             start += count
-    places.flags.writeable = False
-    return places, used
+    return frozen(places), used
 
 
 def crossbars_per_copy(program: CrossbarProgram, item: CrossbarMatrix) -> int:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rcompile.frontend.load import frozen
+from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import Array, Graph, Node
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rcompile.ir.arrays import frozen
 from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram, SignScheme
 
 
@@ -32,5 +33,4 @@ def column_flips(item: CrossbarMatrix) -> NDArray[np.bool_]:
         for index, weight_slice in enumerate(item.weight_slices):
             sums = weight_slice.of(codes[:, start:stop]).sum(axis=1, dtype=np.int64)
             flips[:, part, index] = 2 * sums > weight_slice.mask * (stop - start)
-    flips.flags.writeable = False
-    return flips
+    return frozen(flips)

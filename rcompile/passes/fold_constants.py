@@ -6,8 +6,8 @@
 from dataclasses import replace
 
 from rcompile.frontend.export import part_to_onnx
-from rcompile.frontend.load import frozen
 from rcompile.frontend.runtime import Session
+from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import Array, Graph, Node, Value
 
 KEPT = {"QuantizeLinear", "DequantizeLinear", "RandomNormal", "RandomUniform", "Multinomial", "Bernoulli", "Dropout"}

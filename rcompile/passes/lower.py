@@ -79,9 +79,6 @@ class Lowering:
             edges=self.edges(digital),
             placements=self.placements(),
             parameters=self.parameters_count(),
-            digital_values={
-                v: graph.values[v] for m in matrices for v in (m.input.tensor, m.output) if v in graph.values
-            },
         )
 
     def parameters_count(self) -> int:

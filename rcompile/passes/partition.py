@@ -9,6 +9,7 @@ crossbar takes floor(columns / (slices * polarities)) outputs.
 
 import numpy as np
 
+from rcompile.ir.arrays import frozen
 from rcompile.ir.crossbar import (
     BLOCK,
     BlockTable,
@@ -40,8 +41,7 @@ def partition(program: MatrixProgram, target: Target) -> CrossbarProgram:
         )
         matrices.append(item)
         tables.append(block_table(index, item))
-    blocks = np.concatenate(tables)
-    blocks.flags.writeable = False
+    blocks = frozen(np.concatenate(tables))
     return CrossbarProgram(program, crossbar.rows, crossbar.columns, crossbar.cell_bits, tuple(matrices), blocks)
 
 
@@ -59,9 +59,7 @@ def encode(matrix: Matrix, scheme: SignScheme) -> Encoding:
 
 def stored(codes: np.ndarray, bits: int) -> np.ndarray:
     """Return codes in the smallest unsigned type, read-only."""
-    result = codes.astype(np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32)
-    result.flags.writeable = False
-    return result
+    return frozen(codes.astype(np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32))
 
 
 def cuts(total: int, width: int) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from rcompile.errors import DoesNotFit
+from rcompile.ir.arrays import frozen
 from rcompile.ir.crossbar import CrossbarProgram
 from rcompile.ir.placed import Floorplan, PlacedProgram, PlacementQuality, Traffic
 from rcompile.mapper.mesh import Mesh, assign, link_loads
@@ -26,8 +27,7 @@ def place(program: CrossbarProgram, target: Target) -> PlacedProgram:
     mesh = Mesh(hierarchy.mesh_rows, hierarchy.mesh_columns, chips)
     found = assign(flows, mesh)
     loads = link_loads(flows, found.slots, mesh)
-    reduction = np.arange(len(program.blocks), dtype=np.int32)
-    reduction.flags.writeable = False
+    reduction = frozen(np.arange(len(program.blocks), dtype=np.int32))
     return PlacedProgram(
         program=program,
         places=places,

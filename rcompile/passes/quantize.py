@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rcompile.frontend.load import frozen
 from rcompile.frontend.operators import MatrixOperator, Refusal, recognise
+from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Node, Value
 
 Range = tuple[float, float]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from rcompile.ir.arrays import frozen
 from rcompile.ir.crossbar import CrossbarProgram
 
 
@@ -19,7 +20,6 @@ def replicate(program: CrossbarProgram, copies: tuple[int, ...]) -> CrossbarProg
             table = own.copy()
             table["replica"] = replica
             tables.append(table)
-    blocks = np.concatenate(tables)
-    blocks.flags.writeable = False
+    blocks = frozen(np.concatenate(tables))
     matrices = tuple(replace(item, replicas=count) for item, count in zip(program.matrices, copies, strict=True))
     return replace(program, matrices=matrices, blocks=blocks)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rcompile.backends.executor import Executor, Observation, runs_of
-from rcompile.backends.reference import Reference, conversions
+from rcompile.backends.reference import Reference, cell_reads
 from rcompile.frontend.export import part_to_onnx
 from rcompile.frontend.integer_operator import IntegerOperator
 from rcompile.frontend.runtime import Session
@@ -72,7 +72,7 @@ class ExactResult:
 
 def affordable_samples(placed: PlacedProgram, samples: int) -> int:
     """Return how many of the samples the work limit allows; at least one."""
-    each = sum(reads for _, reads in conversions(placed))
+    each = sum(reads for _, reads in cell_reads(placed))
     return max(1, min(samples, int(CELL_READS // max(each, 1))))
 
 

@@ -62,7 +62,6 @@ def program_of(matrix: Matrix) -> MatrixProgram:
         edges=(),
         placements=(),
         parameters=0,
-        digital_values={},
     )
 
 

@@ -1,0 +1,15 @@
+"""Arrays that programs hold cannot be written to: a program is a value."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a contiguous array that cannot be written to; a copy only where that takes one."""
+    array = np.asarray(array, order="C")  # keeps scalars without axes, which ascontiguousarray does not
+    if array.flags.writeable:
+        array = array.view()
+        array.flags.writeable = False
+    return array
