@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from conftest import MODELS, TESTDATA
 
@@ -109,6 +110,20 @@ def test_third_party_models_are_exact_however_mapped(name, tmp_path):
     files = third_party_files(name, tmp_path, 2)
     for config in SOME[:4] if "resnet14" in name else SOME:
         assert_exact(compile_exactly(*files, config, tmp_path))
+
+
+@pytest.mark.parametrize("name", THIRD_PARTY)
+def test_every_node_of_third_party_models_is_accounted_for(name, tmp_path):
+    path, data, _ = third_party_files(name, tmp_path, 1)
+    result = compile_file(
+        path, resolve_target("isaac"), tmp_path / "p.rcx", Options(verify=False), Trace(), data_path=data
+    )
+    placements = result.compiled.placed.program.source.placements
+    assert [item.op_type for item in placements] == [node.op_type for node in onnx.load(path).graph.node]
+    assert all(item.reason for item in placements)
+    assert {item.placed for item in placements} <= {"crossbar", "digital", "folded"}
+    products = [item for item in placements if item.op_type in {"Conv", "Gemm", "MatMul"}]
+    assert all(item.placed == "crossbar" for item in products)
 
 
 @pytest.mark.slow
