@@ -1,12 +1,11 @@
 """The Python interface: what the command line does, as calls."""
 
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rcompile.compiler import compile_file, data_for
-from rcompile.errors import VerificationFailed
+from rcompile.compiler import PASSES, compile_file, data_for
+from rcompile.errors import UsageError, VerificationFailed
 from rcompile.ir import container
 from rcompile.ir.container import Compiled
 from rcompile.options import Options
@@ -25,7 +24,7 @@ DEFAULT_TARGET = "isaac"
 def compile_model(
     model: str | Path,
     *,
-    target: str | Target = DEFAULT_TARGET,
+    target: str | Path | Target = DEFAULT_TARGET,
     data: str | Path | None = None,
     calibration: str | Path | None = None,
     output: str | Path | None = None,
@@ -54,7 +53,8 @@ def compile_model(
     clock, started = time.perf_counter(), datetime.now(UTC).isoformat(timespec="seconds")
     trace = trace or Trace()
     path = Path(model)
-    chosen = resolve_target(target) if isinstance(target, str) else target
+    chosen = target if isinstance(target, Target) else resolve_target(str(target))
+    require_passes(trace.print_after)
     with OutputFolder(Path(output) if output else Path(f"{path.stem}.rcompile")) as folder:
         result = compile_file(
             path,
@@ -65,10 +65,9 @@ def compile_model(
             data_path=Path(data) if data else None,
             calibration_path=Path(calibration) if calibration else None,
         )
-        trace.require_known()
         report = build_report(
             result,
-            command=command if command is not None else tuple(sys.argv),
+            command=command or ("rcompile.compile_model", str(model)),
             started=started,
             elapsed_s=time.perf_counter() - clock,
             phases=trace.phases,
@@ -77,6 +76,14 @@ def compile_model(
         folder.path("report.html").write_text(to_html(report), encoding="utf-8")
         folder.commit()
     return report
+
+
+def require_passes(names: tuple[str, ...]) -> None:
+    """Refuse names that no pass has."""
+    passes = [step.__name__ for step in PASSES]
+    for name in names:
+        if name not in passes:
+            raise UsageError(f"--print-ir-after: there is no pass '{name}'", hint=f"the passes are {', '.join(passes)}")
 
 
 def load_program(path: str | Path) -> Compiled:

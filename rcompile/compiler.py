@@ -38,6 +38,12 @@ from rcompile.verification.verify import verify_file
 
 CALIBRATION_BATCH = 16
 
+PASSES = (
+    fold_constants, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, flip_weights, assign_adcs,
+    replicate, place, schedule,
+)  # fmt: skip
+"""In the order in which they run."""
+
 
 def compile_file(
     path: Path,
@@ -82,7 +88,29 @@ def compile_file(
         samples = data or random_data(graph, options.seed, calibration)
         original = None if came_quantized else path
         verified = verify_file(program_path, samples, trace, exact_samples=options.exact_samples, original=original)
-    return Result(path, sha256, graph, compiled, program_hash, target, IDEAL, options, ranges_from, verified)
+    return Result(
+        path=path,
+        sha256=sha256,
+        graph=graph,
+        compiled=compiled,
+        program_hash=program_hash,
+        target=target,
+        device=IDEAL,
+        options=options,
+        ranges_from=ranges_from,
+        ignored=ignored(options, calibration_path) if came_quantized else (),
+        verified=verified,
+    )
+
+
+def ignored(options: Options, calibration_path: Path | None) -> tuple[str, ...]:
+    """Return the options that only float models take, where they are not at their defaults."""
+    asked = {
+        "--weight-bits": options.weight_bits != Options.weight_bits,
+        "--input-bits": options.input_bits != Options.input_bits,
+        "--calibration": calibration_path is not None,
+    }
+    return tuple(name for name, given in asked.items() if given)
 
 
 def simplify(graph: Graph, trace: Trace) -> Graph:
@@ -99,9 +127,12 @@ def quantize_floats(
     tensors = needs_ranges(graph)
     if not tensors:
         return graph, "model"
-    samples, origin = calibration or data, "calibration" if calibration else "data" if data else "random"
-    if samples is None:
-        samples = random_data(graph, options.seed, None)
+    if calibration is not None:
+        samples, origin = calibration, "calibration"
+    elif data is not None:
+        samples, origin = data, "data"
+    else:
+        samples, origin = random_data(graph, options.seed, None), "random"
     with trace.phase("calibrate"):
         ranges = calibrate(graph, tensors, list(in_batches(graph, samples)))
     return trace.run(quantize, graph, ranges, Precision(options.weight_bits, options.input_bits)), origin

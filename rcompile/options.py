@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
+from rcompile.errors import UsageError
+
+LIMITS = {"weight_bits": (1, 16), "input_bits": (1, 16), "exact_samples": (0, 2**31), "seed": (0, 2**63)}
+"""Least and largest value of the options that are numbers."""
+
 
 @dataclass(frozen=True)
 class Options:
-    """Choices of one compilation.
+    """Choices of one compilation; UsageError where one is out of its range.
 
     Attributes:
         weight_bits: of float models' weights, 1 to 16; quantized models keep their own.
@@ -22,3 +27,9 @@ class Options:
     verify: bool = True
     exact_samples: int = 0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise UsageError(f"{name} must be a whole number from {low} to {high}, is {value!r}")

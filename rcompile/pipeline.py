@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from rcompile.errors import InternalError, RcompileError, UsageError
+from rcompile.errors import InternalError, RcompileError
 
 
 class Level(Protocol):
@@ -76,6 +76,8 @@ class Trace:
             try:
                 result = step(program, *args, **options)
                 result.verify()
+            except MemoryError:
+                raise
             except RcompileError as error:
                 if isinstance(error, InternalError):
                     error.add_note(f"in pass {name}, after {', '.join(self.passes[:-1]) or 'nothing'}")
@@ -96,11 +98,3 @@ class Trace:
         finally:
             self.progress.stop()
             self.phases.append((name, time.perf_counter() - start))
-
-    def require_known(self) -> None:
-        """Refuse names in `print_after` that no pass had."""
-        unknown = [name for name in self.print_after if name not in self.passes]
-        if unknown:
-            raise UsageError(
-                f"--print-ir-after: there is no pass '{unknown[0]}'", hint=f"the passes are {', '.join(self.passes)}"
-            )

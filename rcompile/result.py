@@ -22,6 +22,7 @@ class Result:
         compiled: what program.rcx holds.
         program_hash: digest of program.rcx.
         ranges_from: where activation ranges come from: 'model', 'calibration', 'data' or 'random'.
+        ignored: what the user asked for that does not apply to a model that came quantized.
         verified: None where verification was switched off.
     """
 
@@ -34,4 +35,5 @@ class Result:
     device: Device
     options: Options
     ranges_from: str
+    ignored: tuple[str, ...]
     verified: Verified | None

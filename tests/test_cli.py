@@ -1,16 +1,20 @@
 """The command line as a user meets it, on the shipped models."""
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import MODELS
 
+from rcompile.ir import container
 from rcompile.report.schema import Report, from_json
+from rcompile.targets import resolve_target
 
 ACCURACIES = json.loads((MODELS / "accuracies.json").read_text())
 
@@ -97,7 +101,7 @@ def test_verify_and_inspect_need_only_the_program(tmp_path):
     (tmp_path / "program.rcx").write_bytes((tmp_path / "out" / "program.rcx").read_bytes())
     result = run(tmp_path, "verify", "program.rcx", "--data", str(MODELS / "digits_test.npz"))
     assert result.returncode == 0, result.stderr
-    assert "PASS 4 layers equal integer arithmetic bit for bit on 360 of 360 samples" in result.stdout
+    assert "PASS 4 layers, each equal to integer arithmetic bit for bit, on 360 of 360 samples" in result.stdout
     assert "mapped program: 98.06 %" in result.stdout
     shown = run(tmp_path, "inspect", "program.rcx", "--blocks").stdout
     assert "sound: each weight bit sits in one cell" in shown
@@ -117,7 +121,7 @@ def test_a_lossy_looking_target_is_named(tmp_path):
         item for item in report_of(tmp_path / "digits_mlp.rcompile").diagnostics if item.code == "ADC_BEYOND_TARGET"
     ]
     assert found[0].node == "fc1"
-    assert "needs 7-bit converters to lose nothing; isaac has 4 bits: 7 were assumed" in found[0].message
+    assert "fc1, fc2, fc3 need converters of up to 7 bits to lose nothing; isaac has 4 bits" in found[0].message
 
 
 def test_replication_shortens_the_interval_and_stays_exact(tmp_path):
@@ -151,3 +155,62 @@ def test_heavy_libraries_are_not_imported_for_help():
     code = f"import sys; from rcompile.cli import app; print(*[m for m in {heavy} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
+
+
+def test_options_that_do_not_apply_are_named(tmp_path):
+    run(
+        tmp_path, str(MODELS / "digits_lenet_int8.onnx"), "--no-verify", "--weight-bits", "4",
+        "--calibration", str(MODELS / "digits_calibration.npz"),
+    )  # fmt: skip
+    found = [
+        item for item in report_of(tmp_path / "digits_lenet_int8.rcompile").diagnostics if item.code == "OPTION_IGNORED"
+    ]
+    assert "--weight-bits, --calibration had no effect" in found[0].message
+
+
+def test_misspelt_labels_are_named(tmp_path):
+    with np.load(MODELS / "digits_test.npz") as data:
+        np.savez(tmp_path / "d.npz", image=data["image"][:5], lables=data["labels"][:5])
+    run(tmp_path, str(MODELS / "digits_mlp.onnx"), "--data", "d.npz")
+    found = [item for item in report_of(tmp_path / "digits_mlp.rcompile").diagnostics if item.code == "UNUSED_ARRAYS"]
+    assert found[0].message == "d.npz holds arrays that are not used: lables"
+    assert found[0].hint == "rename 'lables' to 'labels'?"
+
+
+@pytest.mark.parametrize("name", ["isaac", "classroom"])
+def test_a_shown_target_is_a_target_file(tmp_path, name):
+    (tmp_path / "mine.toml").write_text(run(tmp_path, "targets", name).stdout)
+    assert resolve_target(str(tmp_path / "mine.toml")) == resolve_target(name)
+
+
+def test_a_terminated_run_leaves_nothing(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "rcompile",
+        str(MODELS / "digits_lenet.onnx"),
+        "--data",
+        str(MODELS / "digits_test.npz"),
+    ]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.terminate()
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert message == "error: interrupted; nothing was written\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verify_and_inspect_refuse_an_unsound_program(tmp_path):
+    run(tmp_path, str(MODELS / "digits_mlp.onnx"), "--no-verify", "-o", "out")
+    compiled = container.load(tmp_path / "out" / "program.rcx")
+    places = compiled.placed.places.copy()
+    places["column"] += 1000
+    broken = dataclasses.replace(compiled, placed=dataclasses.replace(compiled.placed, places=places))
+    container.save(broken, tmp_path / "broken.rcx")
+    for verb in ("verify", "inspect"):
+        result = run(tmp_path, verb, "broken.rcx")
+        assert result.returncode == 6
+        assert "broken.rcx: the program is unsound: block 0 of fc1 on crossbar 0 leaves the crossbar" in result.stderr

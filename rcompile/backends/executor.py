@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rcompile.backends.epilogue import apply
 from rcompile.backends.im2col import tensor_of, vectors_of
+from rcompile.errors import UnsupportedError
 from rcompile.frontend.runtime import Session
 from rcompile.ir.graph import Batch
 from rcompile.ir.matrix import Segment
@@ -68,7 +69,7 @@ class Executor:
         parts = []
         for start in range(0, samples, self.samples_at_once()):
             stop = min(start + self.samples_at_once(), samples)
-            parts.append(self._run_chunk(list(runs_of(self.source.batch, inputs, start, stop))))
+            parts.append(self._run_chunk(list(runs_of(self.source.batch, inputs, start, stop)), stop - start))
             if progress is not None:
                 progress(stop - start)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -78,7 +79,7 @@ class Executor:
         largest = max(m.vectors * m.groups * m.rows * (1 if m.input.bits <= 8 else 2) for m in self.source.matrices)
         return max(1, VECTOR_BYTES // largest)
 
-    def _run_chunk(self, runs: Sequence[Tensors]) -> dict[str, np.ndarray]:
+    def _run_chunk(self, runs: Sequence[Tensors], samples: int) -> dict[str, np.ndarray]:
         tensors: dict[str, list[np.ndarray]] = {name: [run[name] for run in runs] for name in runs[0]}
         for index, step in zip(self.source.order, self.source.steps(), strict=True):
             if isinstance(step, Segment):
@@ -87,8 +88,9 @@ class Executor:
                 tensors.update({name: [result[name] for result in found] for name in step.outputs})
             else:
                 tensors[step.output] = self._matrix(index, tensors[step.input.tensor])
-        join = np.concatenate if self.source.batch.leading_axis else np.stack
-        return {value.name: join(tensors[value.name]) for value in self.source.outputs}
+        names = [value.name for value in self.source.outputs]
+        results = [{name: tensors[name][index] for name in names} for index in range(len(runs))]
+        return joined_runs(self.source.batch, results, samples)
 
     def _matrix(self, index: int, codes: list[np.ndarray]) -> list[np.ndarray]:
         matrix = self.source.matrices[index]
@@ -109,3 +111,24 @@ def runs_of(batch: Batch, inputs: Tensors, start: int, stop: int) -> Iterator[di
         return
     for index in range(start, stop):
         yield {name: array[index : index + 1] if batch.leading_axis else array[index] for name, array in inputs.items()}
+
+
+def joined_runs(batch: Batch, runs: Sequence[Tensors], samples: int) -> dict[str, np.ndarray]:
+    """Return the outputs of all runs, samples along axis 0.
+
+    Raises:
+        UnsupportedError: an output does not have the samples along its first axis.
+    """
+    joined = {}
+    for name, first in runs[0].items():
+        arrays = [run[name] for run in runs]
+        if batch.leading_axis and first.ndim and sum(len(array) for array in arrays) == samples:
+            joined[name] = np.concatenate(arrays)
+        elif not batch.free:
+            joined[name] = np.stack(arrays)
+        else:
+            raise UnsupportedError(
+                f"the output '{name}' has the shape {list(first.shape)}: its first axis does not count the samples",
+                hint="export the model with the batch axis first in every output, or with a fixed batch of 1",
+            )
+    return joined

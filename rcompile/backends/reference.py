@@ -7,7 +7,6 @@ any order. docs/semantics.md gives the formulas, in the same order.
 """
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -182,10 +181,12 @@ def corrected(item: CrossbarMatrix, sums: np.ndarray, vectors: np.ndarray) -> ND
     return total.reshape(len(vectors), -1)
 
 
-def cell_reads(placed: PlacedProgram) -> Iterator[tuple[int, int]]:
-    """Yield (matrix, cell reads of one inference): rows x columns x cycles of all its blocks."""
+def cell_reads(placed: PlacedProgram) -> int:
+    """Return the cell reads of one inference: rows x columns x cycles of all blocks, times their vectors."""
     table = placed.program.blocks
     area = (table["row_stop"] - table["row_start"]).astype(np.int64) * (table["column_stop"] - table["column_start"])
+    total = 0
     for index, item in enumerate(placed.program.matrices):
         cells = int(area[(table["matrix"] == index) & (table["replica"] == 0)].sum())
-        yield index, cells * len(item.input_slices) * item.matrix.vectors
+        total += cells * len(item.input_slices) * item.matrix.vectors
+    return total

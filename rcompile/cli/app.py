@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import signal
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.console import Console
+
+INTERRUPTED = 130
 
 REPORT_A_BUG = "this is a bug in rcompile: please report it with the command, this message and `rcompile --version`"
 
@@ -111,6 +114,8 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     from rcompile.targets import resolve_target
 
     console = human_console(to_stderr=json == "-" or not sys.stdout.isatty())
+    if json not in {None, "-"}:
+        require_writable(Path(json))
     folder = output or Path(f"{model.stem}.rcompile")
     with RichProgress() as progress:
         report = compile_model(
@@ -127,7 +132,7 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     if json == "-":
         sys.stdout.write(to_json(report).decode())
     elif json is not None:
-        write_text(Path(json), to_json(report).decode())
+        Path(json).write_bytes(to_json(report))
     return 6 if report.verification.exact.status == "fail" else 0
 
 
@@ -145,13 +150,14 @@ def verify(
     from rcompile import api
     from rcompile.cli.progress import RichProgress
     from rcompile.pipeline import Trace
+    from rcompile.report.console import plural
 
     with RichProgress() as progress:
         found = api.verify(program, data=data, exact_samples=exact_samples, seed=seed, trace=Trace(progress=progress))
     console = human_console(to_stderr=False)
     console.print(
-        f"[bold green]PASS[/] {len(found.exact.layers)} layers equal integer arithmetic bit for bit "
-        f"on {found.exact.samples} of {found.data.samples} samples"
+        f"[bold green]PASS[/] {plural(len(found.exact.layers), 'layer')}, each equal to integer arithmetic bit for "
+        f"bit, on {found.exact.samples} of {found.data.samples} samples ({found.data.origin})"
     )
     for name, value in (
         ("quantized model", found.accuracy.quantized_model),
@@ -186,12 +192,12 @@ def targets(
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """List the architectures, or show one."""
-    from rcompile.cli.inspect import show_target
+    from rcompile.cli.inspect import target_text
     from rcompile.targets import list_targets, resolve_target
 
     console = human_console(to_stderr=False)
     if name is not None:
-        show_target(resolve_target(name), console)
+        sys.stdout.write(target_text(resolve_target(name)) + "\n")
         return 0
     for preset, summary in list_targets().items():
         console.print(f"[bold]{preset:12}[/] {summary}", highlight=False)
@@ -220,12 +226,11 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file that the user asked for."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--json: {path} cannot be written: {error.strerror}") from error
+def require_writable(path: Path) -> None:
+    """Refuse a file that could not be written in the end, before any work is done."""
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"--json: {path} cannot be written", hint="name a file in a folder that you may write to")
 
 
 def human_console(*, to_stderr: bool) -> "Console":
@@ -255,7 +260,7 @@ def run(call: "Callable[[], object]", *, debug: bool) -> int:
     try:
         code = call()
     except KeyboardInterrupt:
-        return fail("interrupted; nothing was written", 130)
+        return fail("interrupted; nothing was written", INTERRUPTED)
     except BrokenPipeError:
         return 141
     except RcompileError as error:
@@ -279,6 +284,11 @@ def fail(message: str, code: int) -> int:
     return code
 
 
+def interrupt(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler
+    """Turn a signal into what Ctrl-C raises."""
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command line and exit."""
     arguments = sys.argv[1:]
@@ -290,9 +300,8 @@ def main() -> None:
         command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
     except UnusedCliTokensError as error:
         extra = " ".join(error.unused_tokens or ())
-        sys.exit(
-            fail(f"one model at a time; '{extra}' is too much\nhint: rcompile --help lists the verbs and flags", 2)
-        )
+        sys.exit(fail(f"one file at a time; '{extra}' is too much\nhint: rcompile --help lists the verbs and flags", 2))
     except CycloptsError as error:
         sys.exit(fail(f"{error}\nhint: rcompile --help lists the verbs and flags", UsageError.exit_code))
+    signal.signal(signal.SIGTERM, interrupt)  # so that a batch queue's kill tidies up as Ctrl-C does
     sys.exit(run(lambda: command(*bound.args, **bound.kwargs), debug="--debug" in arguments))

@@ -1,5 +1,6 @@
 """What `rcompile inspect` and `rcompile targets NAME` print."""
 
+import json
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -9,16 +10,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from rcompile.api import program_file
+from rcompile.errors import Origin, VerificationFailed
 from rcompile.frontend.load import load
-from rcompile.frontend.macs import macs_of
-from rcompile.frontend.operators import Refusal, recognise
 from rcompile.ir import container
-from rcompile.passes.canonicalize import canonicalize
-from rcompile.passes.fold_batch_norm import fold_batch_norm
-from rcompile.passes.fold_constants import fold_constants
+from rcompile.passes.lower import lower
+from rcompile.passes.quantize import Precision, needs_ranges, quantize
+from rcompile.report.console import plural
 from rcompile.targets import Target
 from rcompile.targets.schema import SECTIONS, rules
 from rcompile.verification.checker import Unsound, check_program
+from rcompile.verification.verify import simplified
 
 
 def inspect_file(path: Path, console: Console, *, blocks: bool) -> None:
@@ -47,8 +48,8 @@ def inspect_program(path: Path, console: Console, *, blocks: bool) -> None:
         console.print(escape(f"  step {step}"), soft_wrap=True)
     plan = placed.floorplan
     console.print(
-        f"{len(program.blocks)} blocks on {plan.crossbars_used} of {plan.crossbars_available} crossbars, "
-        f"{len(plan.slots)} tiles; digest {container.file_digest(path)[:16]}"
+        f"{plural(len(program.blocks), 'block')} on {plan.crossbars_used:,} of {plan.crossbars_available:,} crossbars, "
+        f"{plural(len(plan.slots), 'tile')}; digest {container.file_digest(path)[:16]}"
     )
     try:
         check_program(path)
@@ -57,51 +58,43 @@ def inspect_program(path: Path, console: Console, *, blocks: bool) -> None:
             "each partial sum is reduced once"
         )
     except Unsound as rule:
-        console.print(f"[bold red]UNSOUND[/]: {escape(str(rule))}")
+        raise VerificationFailed(f"the program is unsound: {rule}", at=Origin(str(path))) from rule
 
 
 def inspect_model(path: Path, console: Console) -> None:
-    """Show where each operator of a model would go, without compiling it."""
-    graph = fold_batch_norm(canonicalize(fold_constants(load(path))))
+    """Show where each operator of a model would go; ranges are made up, since they decide nothing about that."""
+    graph = simplified(load(path))
     console.print(escape(f"{path}: opset {graph.opsets.get('', '?')}, batch axis {graph.batch}"))
     for value in (*graph.inputs, *graph.outputs):
         console.print(escape(f"  {'input' if value in graph.inputs else 'output'} {value}"))
-    rows: Counter[tuple[str, str, str]] = Counter()
+    quantized = quantize(graph, dict.fromkeys(needs_ranges(graph), (-1.0, 1.0)), Precision())
+    count: Counter[tuple[str, str, str]] = Counter()
     macs: Counter[tuple[str, str, str]] = Counter()
-    types = dict(graph.source_nodes)
-    for name, reason in graph.folded.items():
-        rows[types[name], "folded", reason] += 1
-    for node in graph.nodes:
-        operator = recognise(node, graph)
-        where, reason = ("digital", operator.reason) if isinstance(operator, Refusal) else ("crossbar", "")
-        if node.op_type in {"QuantizeLinear", "DequantizeLinear"}:
-            where, reason = "digital or folded", "depends on the operators around it"
-        key = (node.op_type, where, reason)
-        rows[key] += 1
-        macs[key] += macs_of(node, graph)
+    for item in lower(quantized).placements:
+        key = (item.op_type, item.placed, item.reason)
+        count[key] += 1
+        macs[key] += item.macs
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("operator", "nodes", "MACs", "goes to", "reason"):
         table.add_column(heading, justify="right" if heading in {"nodes", "MACs"} else "left")
-    for (op_type, where, reason), count in rows.items():
-        table.add_row(op_type, str(count), f"{macs[op_type, where, reason]:,}", where, escape(reason))
+    for (op_type, where, reason), number in count.items():
+        table.add_row(op_type, f"{number:,}", f"{macs[op_type, where, reason]:,}", where, escape(reason))
     console.print(table)
 
 
-def show_target(target: Target, console: Console) -> None:
-    """Show a target: each field with its unit, and where values come from."""
-    console.print(f"[bold]{escape(target.name)}[/]: {escape(target.summary)}")
+def target_text(target: Target) -> str:
+    """Return a target as a file that rcompile reads, each field with its meaning."""
     known = rules()
+    lines = ["schema_version = 1", f"name = {json.dumps(target.name)}", f"summary = {json.dumps(target.summary)}"]
     for section in SECTIONS:
-        console.print(
-            f"[bold]{escape(f'[{section}]')}[/]  [dim]{escape(target.sources.get(section, ''))}[/]", soft_wrap=True
-        )
+        lines += ["", f"[{section}]"]
         for key, value in asdict(getattr(target, section)).items():
-            name = f"{section}.{key}"
-            rule = known[name]
-            note = " (assumed)" if name in target.assumed_fields else ""
-            source = f"  {target.sources[name]}" if name in target.sources else ""
-            console.print(
-                escape(f"  {key} = {value}{f' {rule.unit}' if rule.unit else ''}{note}  # {rule.doc}{source}"),
-                soft_wrap=True,
-            )
-    console.print(f"{target.crossbars_available:,} crossbars in {target.hierarchy.chips} chip(s)")
+            rule = known[f"{section}.{key}"]
+            note = ", assumed" if f"{section}.{key}" in target.assumed_fields else ""
+            unit = f" ({rule.unit})" if rule.unit else ""
+            lines.append(f"{key} = {json.dumps(value)}  # {rule.doc}{unit}{note}")
+    lines += ["", "[sources]"]
+    lines += [
+        f"{json.dumps(name) if '.' in name else name} = {json.dumps(text)}" for name, text in target.sources.items()
+    ]
+    return "\n".join([*lines, "", f"# {target.crossbars_available:,} crossbars"])

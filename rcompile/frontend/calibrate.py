@@ -1,14 +1,12 @@
 """Ranges of float tensors over calibration samples, by onnxruntime.quantization's calibrators."""
 
-import logging
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-from onnx import TensorProto, helper
 
-from rcompile.errors import InputError, InternalError
+from rcompile.errors import InputError
 from rcompile.frontend.export import to_onnx
 from rcompile.ir.graph import Array, Graph
 
@@ -47,31 +45,15 @@ def calibrate(
 
 
 def inner_ranges(graph: Graph, names: list[str], feeds: list[Mapping[str, Array]]) -> dict[str, tuple[float, float]]:
-    """Run the calibrator; it observes only outputs of operators, so the model inputs are not its business."""
-    from onnxruntime.quantization.calibrate import CalibrationDataReader, MinMaxCalibrater
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self._feeds = iter(feeds)
-
-        def get_next(self) -> Mapping[str, Array] | None:
-            return next(self._feeds, None)
+    """Return the ranges of tensors that operators compute."""
+    from rcompile.frontend.chosen_calibrator import ChosenCalibrator
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(to_onnx(graph))
-        logging.getLogger("onnxruntime.quantization").setLevel(logging.ERROR)
-        kinds = sorted({graph.producers[name].op_type for name in names})
-        calibrator = MinMaxCalibrater(path, kinds, Path(folder) / "augmented.onnx")
-        # what inference leaves untyped the calibrator would skip
-        calibrator.model.graph.value_info.extend(
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names
-        )
+        calibrator = ChosenCalibrator(path, names, Path(folder) / "augmented.onnx")
         calibrator.augment_graph()
         calibrator.create_inference_session()
-        calibrator.collect_data(Reader())
+        calibrator.collect_data(iter(feeds))
         found = calibrator.compute_data()
-    missing = [name for name in names if name not in found.keys()]  # noqa: SIM118 - not a mapping
-    if missing:
-        raise InternalError(f"the calibrator gave no range for {', '.join(missing)}")
     return {name: (found[name].range_value[0].item(), found[name].range_value[1].item()) for name in names}

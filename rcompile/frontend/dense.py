@@ -1,5 +1,6 @@
 """Gemm and MatMul with a static right operand: one matrix, a vector per row of the left operand."""
 
+from collections.abc import Callable
 from math import prod
 
 from rcompile.frontend.matrix_operator import MatrixOperator, Refusal, static_operand, static_shape
@@ -11,7 +12,7 @@ def recognise_gemm(node: Node, graph: Graph) -> MatrixOperator | Refusal:
     if node.integer("transA", 0):
         return Refusal("transA=1: its left operand is transposed")
     if node.number("alpha", 1.0) != 1.0 or node.number("beta", 1.0) != 1.0:
-        return Refusal("alpha or beta is not 1, and its operands are quantized already")
+        return Refusal("alpha or beta is not 1, and the operand that it scales is not a float constant")
     weight = static_operand(node.inputs[1], graph)
     if weight is None:
         return Refusal("its right operand is computed at run time")
@@ -47,7 +48,7 @@ def recognise_matmul(node: Node, graph: Graph) -> MatrixOperator | Refusal:
 
 
 def dense(
-    data: str, weight: str, bias: str, output_axis: int, arrange: object, graph: Graph
+    data: str, weight: str, bias: str, output_axis: int, arrange: Callable[[Array], Array], graph: Graph
 ) -> MatrixOperator | Refusal:
     """Return a product over the last axis of the data."""
     shape = static_shape(graph.values.get(data))
@@ -55,5 +56,4 @@ def dense(
         return Refusal(f"the shape of its input '{data}' is not known")
     if not shape:
         return Refusal("its left operand is a scalar")
-    assert callable(arrange)
     return MatrixOperator(data, weight, bias, output_axis, arrange, None, prod(shape[:-1]), -1)

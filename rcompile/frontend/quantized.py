@@ -44,7 +44,9 @@ class QuantizedOperators:
         """Return the quantization that a tensor comes from, or refuse."""
         node = self.graph.producers.get(name)
         if node is None or not node.is_a("DequantizeLinear", domains=QUANTIZATION_DOMAINS):
-            raise NotStatic(f"its {what} '{name}' is not quantized")
+            value = self.graph.values.get(name)
+            kind = f" (it is {value.dtype}; rcompile quantizes float32)" if value and value.dtype != "float32" else ""
+            raise NotStatic(f"its {what} '{name}' is not quantized{kind}")
         return self.parameters(node, self.graph.values.get(node.inputs[0]), what)
 
     def parameters(self, node: Node, codes_value: object, what: str) -> Quantization:

@@ -11,6 +11,18 @@ from rcompile.ir.graph import Array
 ERRORS_ONLY = 4
 
 
+def session_options(*, optimize: bool) -> onnxruntime.SessionOptions:
+    """Return options of a quiet session whose results do not depend on the number of processors."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = ERRORS_ONLY
+    options.enable_cpu_mem_arena = False
+    level = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
+    return options
+
+
 class Session:
     """A model ready to run.
 
@@ -23,13 +35,7 @@ class Session:
     """
 
     def __init__(self, model: bytes | Path, *, optimize: bool = True) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # floating-point sums must not depend on the number of threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = ERRORS_ONLY
-        options.enable_cpu_mem_arena = False
-        level = onnxruntime.GraphOptimizationLevel
-        options.graph_optimization_level = level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
+        options = session_options(optimize=optimize)
         source = str(model) if isinstance(model, Path) else model
         try:
             self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

@@ -190,6 +190,7 @@ class CrossbarProgram:
 
     def verify(self) -> None:
         """Check each matrix, and that its blocks cover each replica, slice and polarity exactly once."""
+        require(self.widest_slice() <= self.cell_bits, f"a weight slice is wider than {self.cell_bits}-bit cells")
         for index, item in enumerate(self.matrices):
             item.verify()
             own = self.blocks[self.blocks["matrix"] == index]
@@ -202,6 +203,10 @@ class CrossbarProgram:
             area = int((height.astype(np.int64) * width).sum())
             require(area == copies * item.matrix.weights.size, f"{name}: blocks do not cover the matrix")
             require(len(np.unique(own)) == len(own), f"{name}: a block is listed twice")
+
+    def widest_slice(self) -> int:
+        """Return the bits of the widest weight slice."""
+        return max(s.bits for item in self.matrices for s in item.weight_slices)
 
     def lines(self) -> Iterator[str]:
         """Yield one line per object."""

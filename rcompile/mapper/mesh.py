@@ -1,11 +1,12 @@
 """Tiles onto the mesh: least bytes x hops.
 
 A quadratic assignment problem. Snake orders start it, steepest descent over swaps improves the best of them, and
-CP-SAT finishes (and often proves) instances of up to nine tiles. Everything is deterministic. The bound is
-Gilmore's and Lawler's.
+CP-SAT finishes instances of up to nine tiles. Everything is deterministic. Bounds are
+Gilmore's and Lawler's on the mesh as a whole, and the nearest slots of an endless one.
 """
 
 from dataclasses import dataclass
+from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,11 @@ Matrix = NDArray[np.int64]
 EXACT_TILES = 9
 DETERMINISTIC_LIMIT = 2.0
 STRIP_HEIGHTS = range(1, 7)
+ROOM = 4
+"""Slots considered per tile: on a far larger mesh the best places are in a corner of it all the same."""
+
+SWAP_WORK = 2e10
+"""Elements that descent may touch: some seconds."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +36,38 @@ class Mesh:
         """Slots of all chips."""
         return self.rows * self.columns * self.chips
 
+    def corner(self, tiles: int) -> "Mesh":
+        """Return the corner of the first chip that leaves enough room for some tiles; all, where they take more."""
+        if tiles > self.rows * self.columns:
+            return self
+        side = ceil(sqrt(ROOM * tiles))
+        rows = min(self.rows, max(side, ceil(ROOM * tiles / self.columns)))
+        columns = min(self.columns, max(side, ceil(ROOM * tiles / rows)))
+        return Mesh(rows, columns, 1)
+
+    def slots_of(self, corner: "Mesh", slots: Matrix) -> Matrix:
+        """Return the slots of this mesh that those of a corner are."""
+        if corner == self:
+            return slots
+        row, column = np.divmod(slots, corner.columns)
+        return row * self.columns + column
+
     def distances(self) -> Matrix:
-        """Return hops between all pairs of slots; one hop from chip to chip."""
+        """Return hops between all pairs of slots."""
         slot = np.arange(self.slots)
+        return self.hops(slot[:, None], slot[None, :])
+
+    def hops(self, first: Matrix, second: Matrix) -> Matrix:
+        """Return hops between slots, element by element; one hop from chip to chip, at the first slot of each."""
+        chips, rows, columns = zip(*(self.position(slot) for slot in (first, second)), strict=True)
+        inside = np.abs(rows[0] - rows[1]) + np.abs(columns[0] - columns[1])
+        across = rows[0] + columns[0] + rows[1] + columns[1] + np.abs(chips[0] - chips[1])
+        return np.where(chips[0] == chips[1], inside, across).astype(np.int64)
+
+    def position(self, slot: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        """Return chip, row and column of slots."""
         chip, inner = np.divmod(slot, self.rows * self.columns)
-        row, column = np.divmod(inner, self.columns)
-        inside = np.abs(row[:, None] - row) + np.abs(column[:, None] - column)
-        across = (row + column)[:, None] + (row + column) + np.abs(chip[:, None] - chip)
-        return np.where(chip[:, None] == chip, inside, across).astype(np.int64)
+        return (chip, *np.divmod(inner, self.columns))
 
     def snake(self, height: int) -> Matrix:
         """Return slots in boustrophedon order inside strips of `height` rows (1: the plain snake)."""
@@ -65,21 +95,33 @@ class Assignment:
 def assign(flows: Matrix, mesh: Mesh) -> Assignment:
     """Place tiles with the given flows (tile x tile, bytes) on the mesh."""
     tiles = len(flows)
-    distances = mesh.distances()
     symmetric = flows + flows.T
     np.fill_diagonal(symmetric, 0)
-    starts = [mesh.snake(height) for height in STRIP_HEIGHTS if height <= mesh.rows]
-    snake_cost = cost(symmetric, distances, starts[0][:tiles])
-    best = min(starts, key=lambda order: cost(symmetric, distances, order[:tiles]))
     if not symmetric.any():
-        return Assignment(tuple(map(int, starts[0][:tiles])), 0, 0, 0, proven=True)
+        return Assignment(tuple(map(int, mesh.snake(1)[:tiles])), 0, 0, 0, proven=True)
+    corner = mesh.corner(tiles)
+    distances = corner.distances()
+    snake_cost = cost_on(symmetric, mesh, mesh.snake(1)[:tiles])
+    starts = [corner.snake(height) for height in STRIP_HEIGHTS if height <= corner.rows]
+    best = min(starts, key=lambda order: cost(symmetric, distances, order[:tiles]))
     slots = descend(symmetric, distances, best)[:tiles]
-    bound = gilmore_lawler(symmetric, distances)
+    bound = lattice_bound(symmetric) if mesh.chips == 1 or corner != mesh else 0
+    if corner == mesh:
+        bound = max(bound, gilmore_lawler(symmetric, distances))
     if tiles <= EXACT_TILES and cost(symmetric, distances, slots) > bound:
-        slots, proven_bound = solve(symmetric, mesh, slots)
-        bound = max(bound, proven_bound)
+        slots, proven_bound = solve(symmetric, corner, slots)
+        bound = max(bound, proven_bound if corner == mesh else 0)
     found = cost(symmetric, distances, slots)
-    return Assignment(tuple(map(int, slots)), found, snake_cost, bound, proven=found == bound)
+    placed = mesh.slots_of(corner, slots)
+    if found > snake_cost:  # the whole mesh may suit the snake better than the corner does
+        placed, found = mesh.snake(1)[:tiles], snake_cost
+    return Assignment(tuple(map(int, placed)), found, snake_cost, bound, proven=found == bound)
+
+
+def cost_on(symmetric: Matrix, mesh: Mesh, slots: Matrix) -> int:
+    """Return bytes x hops without the distances of all slots."""
+    first, second = np.nonzero(symmetric)
+    return int((symmetric[first, second] * mesh.hops(slots[first], slots[second])).sum()) // 2
 
 
 def cost(symmetric: Matrix, distances: Matrix, slots: Matrix) -> int:
@@ -94,12 +136,12 @@ def descend(symmetric: Matrix, distances: Matrix, order: Matrix) -> Matrix:
     M[r,s] + M[s,r] - M[r,r] - M[s,s] + 2 F[r,s] B[r,s], for all pairs at once (Taillard, 1991).
     """
     count = len(order)
-    flow = np.zeros((count, count), np.int64)
+    flow = np.zeros((count, count))  # integers below 2^53 in float64: exact, and BLAS multiplies them
     flow[: len(symmetric), : len(symmetric)] = symmetric
     order = order.copy()
-    between = distances[np.ix_(order, order)].copy()
+    between = distances[np.ix_(order, order)].astype(np.float64)
     product = flow @ between
-    while True:
+    for _ in range(max(1, int(SWAP_WORK // count**2))):
         diagonal = product.diagonal()
         change = product + product.T - diagonal[:, None] - diagonal + 2 * flow * between
         first, second = np.unravel_index(int(change.argmin()), change.shape)
@@ -113,6 +155,18 @@ def descend(symmetric: Matrix, distances: Matrix, order: Matrix) -> Matrix:
         between[:, pair] = between[:, swapped]
         product[:, pair] = flow @ between[:, pair]
         order[pair] = order[swapped]
+    return order
+
+
+def lattice_bound(symmetric: Matrix) -> int:
+    """Return a lower bound on any mesh of one chip: a tile's largest flows over the shortest distances there are.
+
+    A slot has at most 4 k others at distance k.
+    """
+    count = len(symmetric) - 1
+    nearest = np.repeat(np.arange(1, count + 1), 4 * np.arange(1, count + 1))[:count]
+    flows = -np.sort(-symmetric, axis=1)[:, :count]
+    return -(-int((flows * nearest).sum()) // 2)
 
 
 def gilmore_lawler(symmetric: Matrix, distances: Matrix) -> int:

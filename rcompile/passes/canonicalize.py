@@ -1,6 +1,7 @@
 """Bring equivalent spellings into one form.
 
-`Identity(x)` and `Dropout(x)` (inference) become x; a Gemm's alpha and beta move into its constant operands.
+`Identity(x)` and `Dropout(x)` (inference) become x; a Gemm's alpha and beta move into its constant operands; a
+Transpose of dequantized weights moves into the weights.
 """
 
 from dataclasses import replace
@@ -8,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 
 from rcompile.ir.arrays import frozen
-from rcompile.ir.graph import Array, Graph, Node
+from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Node
 
 
 def canonicalize(graph: Graph) -> Graph:
     """Remove operators that pass their input through, and scale factors of Gemm."""
     constants = dict(graph.constants)
-    nodes = [scaled_gemm(node, constants) for node in graph.nodes]
+    nodes = [transposed_weight(scaled_gemm(node, constants), graph, constants) for node in graph.nodes]
     aliases: dict[str, str] = {}
     kept, reasons = [], {}
     outputs = set(graph.output_names())
@@ -36,6 +37,26 @@ def passes_through(node: Node, graph: Graph) -> bool:
     if any(name in graph.readers for name in node.outputs[1:]):
         return False
     return node.is_a("Identity") or (node.is_a("Dropout") and len(node.inputs) < 3)
+
+
+def transposed_weight(node: Node, graph: Graph, constants: dict[str, Array]) -> Node:
+    """Return Transpose(Dequantize(constant)) as the dequantization of a transposed constant."""
+    source = graph.producers.get(node.inputs[0]) if node.is_a("Transpose") else None
+    if source is None or not source.is_a("DequantizeLinear", domains=QUANTIZATION_DOMAINS):
+        return node
+    parameters = [constants.get(name) for name in source.inputs if name]
+    if any(array is None for array in parameters) or source.integer("block_size", 0):
+        return node
+    codes, scale = constants[source.inputs[0]], constants[source.inputs[1]]
+    order = node.integers("perm", tuple(range(codes.ndim))[::-1])
+    name = f"{node.name}.transposed"
+    constants[name] = frozen(codes.transpose(order))
+    attributes = dict(source.attributes)
+    if scale.ndim:
+        attributes["axis"] = order.index(source.integer("axis", 1) % codes.ndim)
+    return replace(
+        source, name=node.name, inputs=(name, *source.inputs[1:]), outputs=node.outputs, attributes=attributes
+    )
 
 
 def scaled_gemm(node: Node, constants: dict[str, Array]) -> Node:

@@ -33,6 +33,9 @@ def fold_batch_norm(graph: Graph) -> Graph:
 def foldable(norm: Node, product: Node, graph: Graph) -> bool:
     """Tell whether a normalization in inference mode follows a product with constant operands, alone."""
     between = product.outputs[0]
+    bias = graph.constants.get(product.inputs[2]) if len(product.inputs) > 2 else None
+    if bias is not None and bias.size > 1 and bias.shape[-1] != bias.size:
+        return False  # a Gemm's C of a value per row, or per element
     return (
         product.is_a("Conv", "Gemm")
         and product.number("alpha", 1.0) == product.number("beta", 1.0) == 1.0

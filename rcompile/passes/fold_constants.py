@@ -10,7 +10,16 @@ from rcompile.frontend.runtime import Session
 from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import Array, Graph, Node, Value
 
-KEPT = {"QuantizeLinear", "DequantizeLinear", "RandomNormal", "RandomUniform", "Multinomial", "Bernoulli", "Dropout"}
+QUANTIZATION = {"QuantizeLinear", "DequantizeLinear"}
+RANDOM = {
+    "RandomNormal",
+    "RandomUniform",
+    "RandomNormalLike",
+    "RandomUniformLike",
+    "Multinomial",
+    "Bernoulli",
+    "Dropout",
+}
 
 
 def fold_constants(graph: Graph) -> Graph:
@@ -18,7 +27,7 @@ def fold_constants(graph: Graph) -> Graph:
     known, foldable = set(graph.constants), []
     outputs = set(graph.output_names())
     for node in graph.nodes:
-        if node.op_type in KEPT or outputs.intersection(node.outputs):
+        if node.op_type in QUANTIZATION | RANDOM or outputs.intersection(node.outputs):
             continue
         if all(name in known for name in node.reads()):
             foldable.append(node)

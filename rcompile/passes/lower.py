@@ -146,7 +146,7 @@ class Lowering:
         """Build one segment."""
         graph = self.graph
         inside = {node.name for node in nodes}
-        produced = [name for node in nodes for name in node.outputs if name]
+        produced = dict.fromkeys(name for node in nodes for name in node.outputs if name)
         read = list(dict.fromkeys(name for node in nodes for name in node.reads()))
         inputs = tuple(n for n in read if n not in produced and n not in graph.constants)
         wanted = reads_of_matrices | set(graph.output_names())
@@ -160,8 +160,11 @@ class Lowering:
 
     def digital_readers(self, tensor: str) -> Iterable[Node]:
         """Return the readers of a tensor that no matrix stands for."""
-        covered = {*self.matrices, *self.absorbed}
-        return (node for node in self.graph.readers.get(tensor, []) if node.name not in covered)
+        return (
+            node
+            for node in self.graph.readers.get(tensor, [])
+            if node.name not in self.matrices and node.name not in self.absorbed
+        )
 
     def edges(self, digital: list[Node]) -> tuple[Edge, ...]:
         """Return which matrix's output reaches which matrix's input, and how many bytes."""

@@ -56,6 +56,6 @@ def require_room(program: CrossbarProgram, target: Target) -> None:
         f"{need} crossbars are needed, {target.name} has {have} "
         f"({target.hierarchy.chips} x {per_chip} a chip): {terms}{f' + {rest} (others)' if rest else ''} > {have}",
         at=program.source.origin,
-        hint=f"use {-(-need // per_chip)} chips (--set hierarchy.chips={-(-need // per_chip)}), fewer --weight-bits, "
-        "or more bits a cell (--set crossbar.cell_bits=...)",
+        hint=f"use {-(-need // per_chip)} chips (--set hierarchy.chips={-(-need // per_chip)}), fewer weight bits "
+        "(--weight-bits, for float models), or more bits a cell (--set crossbar.cell_bits=...)",
     )

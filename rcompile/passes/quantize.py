@@ -10,11 +10,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rcompile.errors import InputError, Origin
 from rcompile.frontend.operators import MatrixOperator, Refusal, recognise
 from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Node, Value
 
 Range = tuple[float, float]
+
+LEAST_SCALE = float(np.finfo(np.float32).tiny)
+"""Smaller scales are subnormal or zero in float32, and dividing by them overflows."""
 
 MICROSOFT = "com.microsoft"
 """Its QuantizeLinear takes 16 bits and a channel axis at any opset."""
@@ -75,7 +79,9 @@ def quantize(graph: Graph, ranges: Mapping[str, Range], precision: Precision) ->
             least, largest = ranges[operator.data]
             added, renamed[operator.data] = draft.quantize_input(operator.data, least, largest, precision.input_bits)
             nodes += added
-        weight_node, weight = draft.quantize_weight(operator, f"{node.name}.weight", precision.weight_bits)
+        weight_node, weight = draft.quantize_weight(
+            operator, f"{node.name}.weight", precision.weight_bits, graph.at(node)
+        )
         nodes += [weight_node, replace(node, inputs=(renamed[operator.data], weight, *node.inputs[2:]))]
     read = {name for node in nodes for name in node.reads()} | set(graph.output_names())
     constants = {name: array for name, array in draft.constants.items() if name in read}
@@ -104,7 +110,7 @@ class Draft:
         dtype = np.dtype(np.uint8 if bits <= 8 else np.uint16)
         top = 2**bits - 1
         least, largest = min(least, 0.0), max(largest, 0.0)
-        scale = np.float32((largest - least) / top) if largest > least else np.float32(1.0)
+        scale = np.float32(max((largest - least) / top, LEAST_SCALE)) if largest > least else np.float32(1.0)
         zero_point = int(np.clip(np.rint(-least / float(scale)), 0, top))
         codes, dequantized = f"{tensor}.codes", f"{tensor}.dequantized"
         parameters = (
@@ -136,13 +142,19 @@ class Draft:
             Node(f"{tensor}.clip_high", "Min", (middle, high), (clipped,)),
         ]
 
-    def quantize_weight(self, operator: MatrixOperator, name: str, bits: int) -> tuple[Node, str]:
+    def quantize_weight(self, operator: MatrixOperator, name: str, bits: int, at: Origin) -> tuple[Node, str]:
         """Return the node that dequantizes a weight, and its output.
 
         Symmetric per output column: codes -(2^(bits-1)-1)..2^(bits-1)-1. One bit means -1 and +1 times the mean
         magnitude (Rastegari et al., 2016).
         """
         weight = self.constants[operator.weight].astype(np.float64)
+        if not np.isfinite(weight).all():
+            raise InputError(
+                f"{np.count_nonzero(~np.isfinite(weight))} of its weights ('{operator.weight}') are NaN or infinite",
+                at=at,
+                hint="train or export the model again",
+            )
         axes = tuple(axis for axis in range(weight.ndim) if axis != operator.output_axis)
         magnitude = np.abs(weight)
         if bits == 1:
@@ -151,10 +163,10 @@ class Draft:
         else:
             top = 2 ** (bits - 1) - 1
             scale = magnitude.max(axis=axes, keepdims=True) / top
-            scale = np.where(scale == 0, 1.0, scale).astype(np.float32).astype(np.float64)
+            scale = real_scale(scale).astype(np.float64)
             codes = np.clip(np.rint(weight / scale), -top, top)
         dtype = np.int8 if bits <= 8 else np.int16
-        scales = np.where(scale == 0, 1.0, scale).astype(np.float32).reshape(-1)
+        scales = real_scale(scale).reshape(-1)
         inputs = (
             self.constant(f"{name}.codes", codes.astype(dtype)),
             self.constant(f"{name}.scale", scales),
@@ -167,3 +179,8 @@ class Draft:
             f"{name}.dequantize", "DequantizeLinear", inputs, (output,), MICROSOFT, {"axis": operator.output_axis}
         )
         return node, output
+
+
+def real_scale(scale: Array) -> Array:
+    """Return scales in float32: 1 where all weights are zero, never below the least normal number."""
+    return np.where(scale == 0, 1.0, np.maximum(scale, LEAST_SCALE)).astype(np.float32)

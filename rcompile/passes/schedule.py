@@ -6,6 +6,7 @@ earlier than it can after its last producer. Digital operators and transfers are
 """
 
 from dataclasses import replace
+from math import ceil
 
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.placed import PlacedProgram, Stage
@@ -24,11 +25,18 @@ def schedule(placed: PlacedProgram, target: Target) -> PlacedProgram:
         busy = vector_slots(item) * len(item.input_slices) * target.timing.read_cycle_s
         before = [stages[p] for p in producers.get(index, [])]
         share = first_window(item)
-        start = max((s.start_s + share * (s.stop_s - s.start_s) for s in before), default=0.0)
+        start = max((first_input(s, program.matrices[s.matrix], share) for s in before), default=0.0)
         one_vector = busy / vector_slots(item)
         stop = max([start + busy, *(s.stop_s + one_vector for s in before)])
         stages[index] = Stage(index, start, stop, busy)
     return replace(placed, stages=tuple(stages.values()))
+
+
+def first_input(producer: Stage, item: CrossbarMatrix, share: float) -> float:
+    """Return when a producer has made a share of its output: after whole vectors, and at least one."""
+    slots = vector_slots(item)
+    done = max(1, ceil(share * slots))
+    return producer.start_s + (producer.stop_s - producer.start_s) * done / slots
 
 
 def vector_slots(item: CrossbarMatrix) -> int:

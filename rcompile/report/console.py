@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rcompile.report.schema import Report
+from rcompile.report.schema import LayerInfo, Report
 
 PREFIXES = ((1e-12, "p"), (1e-9, "n"), (1e-6, "u"), (1e-3, "m"), (1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"))
 MANY_LAYERS = 24
@@ -15,13 +15,19 @@ def si(value: float, unit: str) -> str:
     """Return a figure with an SI prefix and three digits."""
     if value == 0:
         return f"0 {unit}"
+    value = float(f"{value:.3g}")  # rounded first: 999.6 u is 1 m
     factor, prefix = max((p for p in PREFIXES if abs(value) >= p[0]), default=PREFIXES[0])
     return f"{value / factor:.3g} {prefix}{unit}"
 
 
+def plural(count: int, word: str) -> str:
+    """Return a count with its word."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def short(name: str) -> str:
     """Return a name that fits a column: its end tells more than its middle."""
-    return name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH // 2 - 1]}…{name[-(NAME_WIDTH // 2) :]}"
+    return name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH // 2 - 2]}...{name[-(NAME_WIDTH // 2 - 1) :]}"
 
 
 def print_summary(report: Report, console: Console, output: str) -> None:
@@ -34,9 +40,9 @@ def print_summary(report: Report, console: Console, output: str) -> None:
     console.print(operators_line(report))
     console.print(layer_table(report))
     console.print(
-        f"crossbars {totals.crossbars_used} of {totals.crossbars_available:,}, "
-        f"{100 * totals.cell_utilization:.1f} % of their cells used; {totals.tiles_used} "
-        f"tile{'s' if totals.tiles_used != 1 else ''}, {totals.chips_used} chip{'s' if totals.chips_used != 1 else ''}"
+        f"crossbars {totals.crossbars_used:,} of {totals.crossbars_available:,}, "
+        f"{100 * totals.cell_utilization:.1f} % of their cells used; "
+        f"{plural(totals.tiles_used, 'tile')}, {plural(totals.chips_used, 'chip')}"
     )
     console.print(
         f"latency {si(totals.latency_s, 's')}, interval {si(totals.interval_s, 's')}, "
@@ -60,34 +66,46 @@ def operators_line(report: Report) -> str:
         counts[item.placed] += item.count
     digital = sorted({item.op_type for item in report.model.operators if item.placed == "digital"})
     names = f" ({escape(', '.join(digital))})" if digital else ""
-    return f"{counts['crossbar']} operators on crossbars, {counts['digital']} digital{names}, {counts['folded']} folded"
+    return (
+        f"{plural(counts['crossbar'], 'operator')} on crossbars, {counts['digital']} digital{names}, "
+        f"{counts['folded']} folded"
+    )
 
 
 def layer_table(report: Report) -> Table:
     """Return the per-layer table; of many layers, those with the most crossbars."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("layer", "matrix", "vectors", "weights", "crossbars", "used", "ADC", "time"):
-        table.add_column(heading, justify="left" if heading == "layer" else "right", no_wrap=True)
     layers = report.layers
     shown = layers
     if len(layers) > MANY_LAYERS:
         largest = sorted(range(len(layers)), key=lambda i: -layers[i].crossbars)[:MANY_LAYERS]
         shown = [layers[i] for i in sorted(largest)]
-    for layer in shown:
-        groups = f"{layer.groups}x" if layer.groups > 1 else ""
-        table.add_row(
-            escape(short(layer.name)),
-            f"{groups}{layer.rows}x{layer.columns}",
-            f"{layer.vectors:,}",
-            f"{layer.weight_bits}b/{layer.input_bits}b",
-            f"{layer.crossbars}",
-            f"{100 * layer.utilization:.0f} %",
-            f"{layer.adc_bits} b",
-            si(layer.latency_s, "s"),
-        )
+    rows = [layer_row(layer) for layer in shown]
+    headings = ("layer", "matrix", "vectors", "weights", "crossbars", "used", "ADC", "time")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(headings[0], no_wrap=True, overflow="ellipsis")  # the one column that may be cut
+    for index, heading in enumerate(headings[1:], start=1):
+        width = max(len(heading), *(len(row[index]) for row in rows))
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
+    for row in rows:
+        table.add_row(*row)
     if len(shown) < len(layers):
-        table.add_row(f"... {len(layers) - len(shown)} smaller layers: see the report", *[""] * 7)
+        table.add_row(f"and {len(layers) - len(shown)} smaller layers", *[""] * 7)
     return table
+
+
+def layer_row(layer: LayerInfo) -> tuple[str, ...]:
+    """Return a layer's cells of the table."""
+    groups = f"{layer.groups}x" if layer.groups > 1 else ""
+    return (
+        escape(short(layer.name)),
+        f"{groups}{layer.rows}x{layer.columns}",
+        f"{layer.vectors:,}",
+        f"{layer.weight_bits}b/{layer.input_bits}b",
+        f"{layer.crossbars:,}",
+        f"{100 * layer.utilization:.0f} %",
+        f"{layer.adc_bits} b",
+        si(layer.latency_s, "s"),
+    )
 
 
 def print_verdict(report: Report, console: Console) -> None:
@@ -100,8 +118,8 @@ def print_verdict(report: Report, console: Console) -> None:
         console.print(f"[bold red]FAIL[/] {escape(exact.reason)}")
     else:
         console.print(
-            f"[bold green]PASS[/] {len(exact.layers)} layers equal integer arithmetic bit for bit "
-            f"on {exact.samples} sample{'s' if exact.samples != 1 else ''}"
+            f"[bold green]PASS[/] {plural(len(exact.layers), 'layer')}, each equal to integer arithmetic bit for bit, "
+            f"on {plural(exact.samples, 'sample')}"
         )
     if accuracy is not None:
         parts = [
@@ -111,9 +129,9 @@ def print_verdict(report: Report, console: Console) -> None:
         ]
         figures = ", ".join(f"{name} {100 * value:.2f} %" for name, value in parts if value is not None)
         if figures:
-            console.print(f"top-1: {figures} ({accuracy.samples} samples)")
+            console.print(f"top-1: {figures} ({plural(accuracy.samples, 'sample')})")
         same = "" if accuracy.agreement is None else f"same top-1 on {100 * accuracy.agreement:.2f} %, "
         console.print(
-            f"against onnxruntime on the quantized model, {accuracy.samples} samples: {same}"
+            f"against onnxruntime on the quantized model, {plural(accuracy.samples, 'sample')}: {same}"
             f"outputs differ by at most {exact.output_max_abs_difference:.3g}"
         )

@@ -1,83 +1,179 @@
-"""What the user should know beyond figures: one line for everything that was assumed, clipped or limited."""
+"""What the user should know beyond figures: one line for everything that was assumed, ignored or limited."""
 
+import difflib
+from collections.abc import Sequence
+
+from rcompile.frontend.operators import OTHER_PRODUCTS
+from rcompile.ir.matrix import Placement
 from rcompile.report.schema import Diagnostic
 from rcompile.result import Result
 from rcompile.verification.exact import REAL_TOLERANCE
+
+NAMED_NODES = 3
+LARGE_DIGITAL_SHARE = 0.05
 
 
 def diagnose(result: Result) -> list[Diagnostic]:
     """Return the diagnostics of a compilation, gravest first."""
     found = [
         *adc_beyond_target(result),
-        *random_inputs(result),
+        *digital_products(result),
+        *uncounted_products(result),
+        *ignored_options(result),
+        *random_ranges(result),
+        *data_without_labels(result),
+        *unused_arrays(result),
         *limited_work(result),
         *rounding(result),
-        *digital_products(result),
         *assumed_fields(result),
+        timing(),
     ]
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda item: order[item.severity])
 
 
+def listed(names: Sequence[str]) -> str:
+    """Name the first few of some nodes."""
+    more = len(names) - NAMED_NODES
+    return ", ".join(names[:NAMED_NODES]) + (f" and {more} more" if more > 0 else "")
+
+
 def adc_beyond_target(result: Result) -> list[Diagnostic]:
     """Warn where losslessness takes finer converters than the target has."""
     have = result.target.adc.bits
-    beyond = [item for item in result.compiled.placed.program.matrices if item.adc is not None and item.adc.bits > have]
+    needs = {
+        item.matrix.name: item.adc.bits
+        for item in result.compiled.placed.program.matrices
+        if item.adc is not None and item.adc.bits > have
+    }
+    if not needs:
+        return []
     return [
         Diagnostic(
             severity="warning",
             code="ADC_BEYOND_TARGET",
-            node=item.matrix.name,
-            message=f"needs {item.adc.bits}-bit converters to lose nothing; {result.target.name} has {have} bits: "
-            f"{item.adc.bits} were assumed",
+            node=next(iter(needs)),
+            message=f"{listed(list(needs))} need converters of up to {max(needs.values())} bits to lose nothing; "
+            f"{result.target.name} has {have} bits: what each layer needs was assumed",
             hint="fewer rows (crossbar.rows), cell bits or DAC bits, or weights.sign = offset_flip, need fewer",
         )
-        for item in beyond
-        if item.adc is not None
     ]
 
 
-def random_inputs(result: Result) -> list[Diagnostic]:
-    """Warn where figures rest on random inputs."""
+def digital_products(result: Result) -> list[Diagnostic]:
+    """Say which multiply-accumulates stay off the crossbars, and why."""
+    placements = result.compiled.placed.program.source.placements
+    total = sum(item.macs for item in placements)
+    groups: dict[tuple[str, str], list[Placement]] = {}
+    for item in placements:
+        if item.placed == "digital" and item.macs:
+            groups.setdefault((item.op_type, item.reason), []).append(item)
     found = []
-    if result.ranges_from == "random":
+    for (op_type, reason), items in groups.items():
+        share = sum(item.macs for item in items) / total
         found.append(
             Diagnostic(
-                severity="warning",
-                code="RANDOM_RANGES",
-                node="",
-                message="activation ranges come from random inputs: accuracy will suffer on real ones",
-                hint="give samples: --calibration FILE.npz (or --data FILE.npz)",
+                severity="warning" if share > LARGE_DIGITAL_SHARE else "note",
+                code="DIGITAL_PRODUCT",
+                node=items[0].node,
+                message=f"{op_type} stays digital ({listed([item.node for item in items])}; {100 * share:.1f} % of the "
+                f"multiply-accumulates): {reason}",
+                hint="latency and throughput count the crossbars only",
             )
         )
-    if result.verified is not None and result.verified.data.labels is None:
-        origin = result.verified.data.origin
-        found.append(
+    return found
+
+
+def uncounted_products(result: Result) -> list[Diagnostic]:
+    """Warn where a product's multiply-accumulates are not known, so that shares are too favourable."""
+    placements = result.compiled.placed.program.source.placements
+    names = [i.node for i in placements if i.placed == "digital" and not i.macs and i.op_type in OTHER_PRODUCTS]
+    if not names:
+        return []
+    return [
+        Diagnostic(
+            severity="warning",
+            code="UNCOUNTED_PRODUCT",
+            node=names[0],
+            message=f"the multiply-accumulates of {listed(names)} are not counted: the share on crossbars is smaller "
+            "than stated",
+            hint="",
+        )
+    ]
+
+
+def ignored_options(result: Result) -> list[Diagnostic]:
+    """Warn of options that do not apply."""
+    if not result.ignored:
+        return []
+    return [
+        Diagnostic(
+            severity="warning",
+            code="OPTION_IGNORED",
+            node="",
+            message=f"the model came quantized and keeps its own scales: {', '.join(result.ignored)} had no effect",
+            hint="compile the float model to choose its precision",
+        )
+    ]
+
+
+def random_ranges(result: Result) -> list[Diagnostic]:
+    """Warn where activation ranges rest on random inputs."""
+    if result.ranges_from != "random":
+        return []
+    return [
+        Diagnostic(
+            severity="warning",
+            code="RANDOM_RANGES",
+            node="",
+            message="activation ranges come from random inputs: accuracy will suffer on real ones",
+            hint="give samples: --calibration FILE.npz (or --data FILE.npz)",
+        )
+    ]
+
+
+def data_without_labels(result: Result) -> list[Diagnostic]:
+    """Say why there is no accuracy."""
+    if result.verified is None or result.verified.accuracy.metric == "top1":
+        return []
+    labels = result.verified.data.labels
+    if labels is None:
+        return [
             Diagnostic(
                 severity="note",
                 code="NO_LABELS",
                 node="",
-                message=f"no accuracy: {origin}, without labels",
+                message=f"no accuracy: {result.verified.data.origin}, without labels",
                 hint="give --data FILE.npz with an array 'labels'",
             )
+        ]
+    return [
+        Diagnostic(
+            severity="warning",
+            code="LABELS_DO_NOT_FIT",
+            node="",
+            message=f"no accuracy: labels run from {labels.min()} to {labels.max()}, and the first output of the model "
+            "does not have as many values for each sample",
+            hint="labels are class numbers from 0, positions in the model's first output",
         )
-    if (
-        result.verified is not None
-        and result.verified.data.labels is not None
-        and result.verified.accuracy.metric != "top1"
-    ):
-        labels = result.verified.data.labels
-        found.append(
-            Diagnostic(
-                severity="warning",
-                code="LABELS_DO_NOT_FIT",
-                node="",
-                message=f"no accuracy: labels run from {labels.min()} to {labels.max()}, and the first output of the "
-                "model has fewer values a sample",
-                hint="labels are class numbers from 0, positions in the model's first output",
-            )
+    ]
+
+
+def unused_arrays(result: Result) -> list[Diagnostic]:
+    """Warn of arrays of the data file that nothing reads."""
+    if result.verified is None or not result.verified.data.unused:
+        return []
+    unused = result.verified.data.unused
+    meant = difflib.get_close_matches("labels", unused, n=1)
+    return [
+        Diagnostic(
+            severity="warning",
+            code="UNUSED_ARRAYS",
+            node="",
+            message=f"{result.verified.data.origin} holds arrays that are not used: {', '.join(unused)}",
+            hint=f"rename '{meant[0]}' to 'labels'?" if meant and result.verified.data.labels is None else "",
         )
-    return found
+    ]
 
 
 def limited_work(result: Result) -> list[Diagnostic]:
@@ -104,36 +200,15 @@ def rounding(result: Result) -> list[Diagnostic]:
         return []
     if found.accuracy.output_difference <= REAL_TOLERANCE * found.accuracy.output_range:
         return []
-    same = found.accuracy.agreement
-    agreement = "" if same is None else f" ({100 * same:.2f} % same top-1)"
     return [
         Diagnostic(
             severity="note",
             code="ROUNDING",
             node="",
-            message=f"outputs differ by up to {found.accuracy.output_difference:.3g} from onnxruntime on the quantized "
-            f"model{agreement}: it sums some products in floating point, and a sum on the border "
+            message="onnxruntime sums some products of the quantized model in floating point, and a sum on the border "
             "of two codes can then round the other way; the program equals the integer arithmetic exactly",
             hint="docs/semantics.md, section 6",
         )
-    ]
-
-
-def digital_products(result: Result) -> list[Diagnostic]:
-    """Note multiply-accumulates that stay off the crossbars."""
-    placements = result.compiled.placed.program.source.placements
-    digital = [item for item in placements if item.placed == "digital" and item.macs]
-    total = sum(item.macs for item in placements)
-    return [
-        Diagnostic(
-            severity="note",
-            code="DIGITAL_PRODUCT",
-            node=item.node,
-            message=f"{item.op_type} stays digital ({100 * item.macs / total:.1f} % of the multiply-accumulates): "
-            f"{item.reason}",
-            hint="",
-        )
-        for item in digital
     ]
 
 
@@ -151,3 +226,15 @@ def assumed_fields(result: Result) -> list[Diagnostic]:
             hint="",
         )
     ]
+
+
+def timing() -> Diagnostic:
+    """Note what times leave out."""
+    return Diagnostic(
+        severity="note",
+        code="CROSSBAR_TIME",
+        node="",
+        message="latency, interval and throughput count the crossbars' cycles; digital segments and transfers are "
+        "taken to keep pace",
+        hint="",
+    )

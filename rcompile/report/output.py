@@ -56,3 +56,9 @@ class OutputFolder:
     ) -> None:
         if self._draft is not None:
             shutil.rmtree(self._draft, ignore_errors=True)
+        if isinstance(error, OSError):  # a full disk, a quota, a folder that went away
+            raise UsageError(
+                f"the output folder cannot be written: {error.strerror or error}",
+                at=Origin(str(self._folder)),
+                hint="make room, or choose another with -o DIR",
+            ) from error

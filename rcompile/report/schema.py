@@ -73,7 +73,12 @@ class AdcBits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One matrix operator on crossbars."""
+    """One matrix operator on crossbars.
+
+    latency_s: how long it is busy, between start_s and stop_s (it may wait for input in between). partial_sum_bytes:
+    4 bytes per row partition, output and vector, of one inference. traffic_bytes: what its input brings from other
+    layers. writes: cells that hold its weights, all copies.
+    """
 
     name: str
     op_type: str

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from rcompile.errors import Origin, UsageError
-from rcompile.targets.schema import SECTIONS, Target, defaults, field_names, rules
+from rcompile.targets.schema import SECTIONS, Rule, Target, defaults, field_names, rules
 
 HEAD = ("schema_version", "name", "summary")
 VERSION = 1
@@ -68,6 +68,7 @@ def check(text: str, file: str, overrides: Mapping[str, str]) -> Target:
         mistakes.append((lines.get(name, lines.get(name.partition(".")[0], 1)), f"{name} {message}"))
 
     known = rules()
+    check_head_and_sources(data, mistake, known)
     flat, misspelt = flatten(data, mistake, known)
     flat |= parse_overrides(overrides, known)
     assumed = tuple(name for name in defaults() if name not in flat)
@@ -108,6 +109,25 @@ def raise_mistakes(mistakes: list[tuple[int, str]], file: str) -> None:
     )
 
 
+def check_head_and_sources(
+    data: dict[str, object], mistake: Callable[[str, str], None], known: Mapping[str, object]
+) -> None:
+    """Report what is wrong with the file's own fields and with [sources]."""
+    for name in HEAD:
+        if name not in data:
+            mistake(name, "is missing")
+        elif name == "schema_version" and data[name] != VERSION:
+            mistake(name, f"must be {VERSION}, is {data[name]!r}")
+        elif name != "schema_version" and not (isinstance(data[name], str) and data[name]):
+            mistake(name, f"must be a text, is {data[name]!r}")
+    sources = data.get("sources", {})
+    for name, text in sources.items() if isinstance(sources, dict) else ():
+        if name not in known and name not in SECTIONS:
+            mistake(f"sources.{name}", "is not a field or section" + did_you_mean(name, [*known, *SECTIONS]))
+        elif not isinstance(text, str):
+            mistake(f"sources.{name}", f"must be a text in quotes, is {text!r}")
+
+
 def flatten(
     data: dict[str, object], mistake: Callable[[str, str], None], known: Mapping[str, object]
 ) -> tuple[dict[str, object], set[str]]:
@@ -115,11 +135,7 @@ def flatten(
     flat: dict[str, object] = {}
     misspelt: set[str] = set()
     for section, content in data.items():
-        if section in HEAD:
-            if section == "schema_version" and content != VERSION:
-                mistake(section, f"must be {VERSION}, is {content!r}")
-            continue
-        if section == "sources":
+        if section in (*HEAD, "sources"):
             continue
         if section not in SECTIONS or not isinstance(content, dict):
             mistake(section, "is not a section" + did_you_mean(section, [*SECTIONS, *HEAD, "sources"]))
@@ -132,13 +148,10 @@ def flatten(
                 meant = close_to(name, known)
                 mistake(name, "is not a field" + (f"; did you mean '{meant}'?" if meant else ""))
                 misspelt.add(meant)
-    for name in HEAD[:2]:
-        if name not in data:
-            mistake(name, "is missing")
     return flat, misspelt
 
 
-def parse_overrides(overrides: Mapping[str, str], known: Mapping[str, object]) -> dict[str, object]:
+def parse_overrides(overrides: Mapping[str, str], known: Mapping[str, Rule]) -> dict[str, object]:
     """Return the values of `--set FIELD=VALUE`, read as TOML where that is possible, else as text."""
     found: dict[str, object] = {}
     for name, text in overrides.items():
@@ -151,6 +164,8 @@ def parse_overrides(overrides: Mapping[str, str], known: Mapping[str, object]) -
             found[name] = tomllib.loads(f"v = {text}")["v"]
         except tomllib.TOMLDecodeError:
             found[name] = text
+        if problem := known[name].broken_by(found[name]):
+            raise UsageError(f"--set: {name} {problem}")
     return found
 
 

@@ -65,7 +65,6 @@ class Adcs:
     """How column sums are read."""
 
     bits: int = rule(int, "resolution of the converters", unit="bit", low=1, high=24)
-    per_crossbar: int = rule(int, "converters of one crossbar", low=1, high=4096)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rcompile.backends.executor import Engine, Executor, runs_of
+from rcompile.backends.executor import Engine, Executor, joined_runs, runs_of
 from rcompile.frontend.runtime import Session
 from rcompile.ir.graph import Batch
 from rcompile.verification.data import DataSet
@@ -54,7 +54,8 @@ def measure_accuracy(
     name = source.outputs[0].name
     labels = data.labels
     classes = scores(found[name]).shape[1]
-    classified = labels is not None and int(labels.min()) >= 0 and int(labels.max()) < classes
+    one_sample_a_row = source.batch.free or source.batch.leading_axis
+    classified = one_sample_a_row and labels is not None and int(labels.min()) >= 0 and int(labels.max()) < classes
 
     def top1(outputs: dict[str, np.ndarray]) -> float | None:
         return float((scores(outputs[name]).argmax(axis=1) == labels).mean()) if classified else None
@@ -91,5 +92,4 @@ def run_model(model: Path | bytes, batch: Batch, data: DataSet, *, optimize: boo
         for start in range(0, data.samples, size)
         for feeds in runs_of(batch, data.inputs, start, min(start + size, data.samples))
     ]
-    join = np.concatenate if batch.leading_axis else np.stack
-    return {name: join([run[name] for run in runs]) for name in session.outputs}
+    return joined_runs(batch, runs, data.samples)

@@ -7,7 +7,7 @@ itself. It proves, for each matrix and copy, that
 - the blocks of each group, polarity and slice tile the matrix: each weight bit sits in exactly one cell;
 - no two blocks share a cell, or a column, of a crossbar, and none leaves its crossbar;
 - each partial sum is reduced once;
-- each input bit is presented in one cycle;
+- each input bit is presented in one cycle; no slice is wider than a cell, or a DAC, of the target;
 - tiles have slots of their own, and no more crossbars are used than exist.
 """
 
@@ -51,6 +51,7 @@ def check_program(path: Path) -> None:
         own = blocks[blocks["matrix"] == index]
         check_codes(item, array)
         check_cover(item, own, array(item["encoding"]["codes"]).shape)
+        check_widths(item, program["cell_bits"], manifest["target"]["inputs"]["dac_bits"])
     rule(bool(np.isin(blocks["matrix"], np.arange(len(program["matrices"]))).all()), "a block belongs to no matrix")
     check_cells(program, placed["floorplan"]["crossbars_used"], blocks, places)
     check_reduction(array(placed["reduction"]), len(blocks))
@@ -88,6 +89,14 @@ def check_bits(slices: Json, bits: int, what: str) -> None:
     expected = np.arange(len(held)) < bits
     wrong = np.flatnonzero(held != expected)
     rule(len(wrong) == 0, f"{what} bit {wrong[:1].tolist()} is held {held[wrong[:1]].tolist()} times, not once")
+
+
+def check_widths(item: Json, cell_bits: int, dac_bits: int) -> None:
+    """Check that a cell can hold its weight slice and a DAC can present its input slice."""
+    name = item["matrix"]["name"]
+    for slices, limit, what in ((item["weight_slices"], cell_bits, "cell"), (item["input_slices"], dac_bits, "DAC")):
+        widest = max(s["bits"] for s in slices)
+        rule(widest <= limit, f"{name}: a slice of {widest} bits meets a {what} of {limit}")
 
 
 def check_cover(item: Json, own: np.ndarray, shape: tuple[int, ...]) -> None:

@@ -23,15 +23,13 @@ class DataSet:
     inputs: dict[str, np.ndarray]
     labels: np.ndarray | None
     origin: str
+    unused: tuple[str, ...] = ()
+    """Arrays of the file that are neither inputs nor labels."""
 
     @property
     def samples(self) -> int:
         """Number of samples."""
         return len(next(iter(self.inputs.values())))
-
-    def first(self, count: int) -> dict[str, np.ndarray]:
-        """Return the inputs of the first samples."""
-        return {name: array[:count] for name, array in self.inputs.items()}
 
 
 def load_data(path: Path, inputs: Sequence[Value], *, leading_axis: bool) -> DataSet:
@@ -75,7 +73,8 @@ def load_data(path: Path, inputs: Sequence[Value], *, leading_axis: bool) -> Dat
             at=at,
             hint=f"the model wants {wanted}",
         )
-    return DataSet({name: arrays[name] for name in names}, labels, str(path))
+    unused = tuple(name for name in arrays if name not in names and name != LABELS)
+    return DataSet({name: arrays[name] for name in names}, labels, str(path), unused)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

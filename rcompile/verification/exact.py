@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rcompile.backends.executor import Executor, Observation, runs_of
+from rcompile.backends.executor import Executor, Observation, joined_runs, runs_of
 from rcompile.backends.reference import Reference, cell_reads
 from rcompile.frontend.export import part_to_onnx
 from rcompile.frontend.integer_operator import IntegerOperator
@@ -56,8 +56,8 @@ class ExactResult:
 
     @property
     def passed(self) -> bool:
-        """Tell whether everything is equal."""
-        return self.outputs == 0 and all(layer.equal for layer in self.layers)
+        """Tell whether everything is equal; nothing compared is no pass."""
+        return self.samples > 0 and self.outputs == 0 and all(layer.equal for layer in self.layers)
 
     def first_failure(self) -> str:
         """Say what differs first."""
@@ -72,8 +72,7 @@ class ExactResult:
 
 def affordable_samples(placed: PlacedProgram, samples: int) -> int:
     """Return how many of the samples the work limit allows; at least one."""
-    each = sum(reads for _, reads in cell_reads(placed))
-    return max(1, min(samples, int(CELL_READS // max(each, 1))))
+    return max(1, min(samples, int(CELL_READS // max(cell_reads(placed), 1))))
 
 
 def verify_exact(
@@ -138,8 +137,7 @@ class IntegerNetwork:
         self.accumulators = {index: [] for index in range(len(self._program.matrices))}
         samples = len(next(iter(inputs.values())))
         runs = [self._run_once(run) for run in runs_of(batch, inputs, 0, samples)]
-        join = np.concatenate if batch.leading_axis else np.stack
-        return {name: join([run[name] for run in runs]) for name in runs[0]}
+        return joined_runs(batch, runs, samples)
 
     def _run_once(self, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         tensors = dict(tensors)

@@ -6,7 +6,7 @@ from pathlib import Path
 from rcompile.backends.executor import Engine
 from rcompile.backends.functional import Functional
 from rcompile.backends.reference import Reference
-from rcompile.errors import InternalError, Origin
+from rcompile.errors import Origin, VerificationFailed
 from rcompile.frontend.load import load_bytes
 from rcompile.ir import container
 from rcompile.ir.container import Compiled
@@ -47,13 +47,13 @@ def verify_file(
         original: the float model, for its accuracy; None where the model came quantized or is not at hand.
 
     Raises:
-        InternalError: the checker finds the program unsound.
+        VerificationFailed: the checker finds the program unsound.
     """
     with trace.phase("check"):
         try:
             check_program(path)
         except Unsound as rule:
-            raise InternalError(f"the program is unsound: {rule}", at=Origin(str(path))) from rule
+            raise VerificationFailed(f"the program is unsound: {rule}", at=Origin(str(path))) from rule
         compiled = container.load(path)
         graph, matrices = reference_of(compiled)
     placed = compiled.placed
@@ -70,9 +70,13 @@ def verify_file(
 
 def reference_of(compiled: Compiled) -> tuple[Graph, MatrixProgram]:
     """Return the model that a program implements, and its lowering, from the ONNX that the file carries."""
-    graph = load_bytes(compiled.reference, "reference.onnx")
-    graph = fold_batch_norm(canonicalize(fold_constants(graph)))
+    graph = simplified(load_bytes(compiled.reference, "reference.onnx"))
     return graph, lower(graph)
+
+
+def simplified(graph: Graph) -> Graph:
+    """Return a graph with everything folded that needs no computation at run time."""
+    return fold_batch_norm(canonicalize(fold_constants(graph)))
 
 
 def fastest_engine(placed: PlacedProgram) -> Engine:

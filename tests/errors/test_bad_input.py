@@ -180,7 +180,7 @@ CASES = {
         ["ok.onnx", "--set", "crossbar.row=4"], 2,
         "--set: 'crossbar.row' is not a field of a target; did you mean 'crossbar.rows'?\n"
         "hint: the fields are crossbar.rows, crossbar.columns, crossbar.cell_bits, weights.sign, inputs.dac_bits, "
-        "adc.bits, adc.per_crossbar, hierarchy.crossbars_per_core, hierarchy.cores_per_tile, hierarchy.mesh_rows, "
+        "adc.bits, hierarchy.crossbars_per_core, hierarchy.cores_per_tile, hierarchy.mesh_rows, "
         "hierarchy.mesh_columns, hierarchy.chips, timing.read_cycle_s",
     ),
     "unknown pass": (
@@ -193,7 +193,7 @@ CASES = {
         ["ok.onnx", "--set", "hierarchy.mesh_rows=1", "--set", "hierarchy.mesh_columns=1",
          "--set", "hierarchy.cores_per_tile=1", "--set", "hierarchy.crossbars_per_core=2"], 5,
         "ok.onnx: 3 crossbars are needed, isaac has 2 (1 x 2 a chip): 1 (conv1) + 1 (conv2) + 1 (product) > 2\n"
-        "hint: use 2 chips (--set hierarchy.chips=2), fewer --weight-bits, or more bits a cell "
+        "hint: use 2 chips (--set hierarchy.chips=2), fewer weight bits (--weight-bits, for float models), or more bits a cell "
         "(--set crossbar.cell_bits=...)",
     ),
     "missing program": (

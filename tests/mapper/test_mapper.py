@@ -61,3 +61,18 @@ def test_balanced_copies_have_the_least_bottleneck(seed):
         if sum(r * c for r, c in zip(trial, crossbars, strict=True)) <= budget
     )
     assert max(-(-v // r) for v, r in zip(vectors, copies, strict=True)) == best
+
+
+@pytest.mark.parametrize("tiles", [2, 9, 30])
+def test_a_large_mesh_is_no_more_work(tiles):
+    flows = random_flows(tiles, 7)
+    found = assign(flows, Mesh(500, 300, 1))
+    assert found.bound <= found.cost <= found.snake_cost
+    assert len(set(found.slots)) == tiles
+    rows, columns = np.divmod(np.array(found.slots), 300)
+    distances = np.abs(rows[:, None] - rows) + np.abs(columns[:, None] - columns)
+    assert int((flows * distances).sum()) == found.cost
+
+
+def test_no_traffic_needs_no_search():
+    assert assign(np.zeros((3, 3), np.int64), Mesh(1024, 1024, 1)).cost == 0

@@ -4,11 +4,15 @@ import numpy as np
 import onnx
 import pytest
 
-from rcompile.errors import UnsupportedError
+from rcompile.compiler import compile_file
+from rcompile.errors import InputError, UnsupportedError
 from rcompile.frontend.load import load
+from rcompile.options import Options
 from rcompile.passes.fold_constants import fold_constants
 from rcompile.passes.lower import lower
 from rcompile.passes.quantize import Precision, needs_ranges, quantize
+from rcompile.pipeline import Trace
+from rcompile.targets import resolve_target
 
 
 def lowered(model: onnx.ModelProto, tmp_path, precision=Precision()):  # noqa: B008 - frozen
@@ -79,3 +83,43 @@ def test_a_product_that_no_output_needs_is_dropped(maker, tmp_path):
     program = lowered(maker.model({"x": ["N", 6]}, {"y": ["N", 4]}), tmp_path)
     assert [matrix.name for matrix in program.matrices] == ["y"]
     assert placed(program)["unused"] == ("folded", "no output of the model depends on it")
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_transposed_dequantized_weights_are_static(maker, tmp_path, per_channel):
+    """PyTorch's way: DequantizeLinear -> Transpose -> MatMul."""
+    codes = maker.constant("codes", maker.rng.integers(-127, 128, (4, 6)).astype(np.int8))
+    scale = np.linspace(0.01, 0.04, 4) if per_channel else np.array(0.02)
+    zero = np.zeros(scale.shape, np.int8)
+    parameters = [maker.constant("scale", scale.astype(np.float32)), maker.constant("zero", zero)]
+    maker.add("DequantizeLinear", [codes, *parameters], "weight", axis=0)
+    maker.add("Transpose", ["weight"], "transposed", perm=[1, 0])
+    step = [maker.constant("step", np.array(0.1, np.float32)), maker.constant("middle", np.array(128, np.uint8))]
+    maker.add("QuantizeLinear", ["x", *step], "q")
+    maker.add("DequantizeLinear", ["q", *step], "d")
+    maker.add("MatMul", ["d", "transposed"], "y")
+    model = maker.model({"x": ["N", 6]}, {"y": ["N", 4]})
+    onnx.save(model, tmp_path / "model.onnx")
+    result = compile_file(tmp_path / "model.onnx", resolve_target("isaac"), tmp_path / "p.rcx", Options(), Trace())
+    assert result.verified.exact.passed
+    assert result.verified.accuracy.output_difference < 1e-5
+    assert [item.placed for item in result.compiled.placed.program.source.placements if item.op_type == "MatMul"] == [
+        "crossbar"
+    ]
+
+
+def test_weights_that_are_not_numbers_are_refused(maker, tmp_path):
+    weight = maker.rng.normal(size=(6, 4)).astype(np.float32)
+    weight[2, 1] = np.nan
+    maker.add("MatMul", ["x", maker.constant("w", weight)], "y", name="fc")
+    with pytest.raises(InputError, match=r"MatMul 'fc': 1 of its weights \('w'\) are NaN or infinite"):
+        lowered(maker.model({"x": ["N", 6]}, {"y": ["N", 4]}), tmp_path)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-44, 1e-38, 1e30])
+def test_extreme_scales(maker, tmp_path, scale):
+    maker.add("MatMul", ["x", maker.constant("w", np.full((6, 4), scale, np.float32))], "h")
+    maker.add("MatMul", ["h", maker.weight("v", 4, 3)], "y")
+    onnx.save(maker.model({"x": ["N", 6]}, {"y": ["N", 3]}), tmp_path / "model.onnx")
+    result = compile_file(tmp_path / "model.onnx", resolve_target("isaac"), tmp_path / "p.rcx", Options(), Trace())
+    assert result.verified.exact.passed

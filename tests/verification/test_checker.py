@@ -28,7 +28,7 @@ def check(compiled, tmp_path, **changes) -> None:
     """Save a program with some tables changed, and check the file."""
     placed = compiled.placed
     program = dataclasses.replace(
-        placed.program, **{key: changes.pop(key) for key in ("blocks", "matrices") if key in changes}
+        placed.program, **{key: changes.pop(key) for key in ("blocks", "matrices", "cell_bits") if key in changes}
     )
     changed = dataclasses.replace(compiled, placed=dataclasses.replace(placed, program=program, **changes))
     container.save(changed, tmp_path / "program.rcx")
@@ -123,6 +123,11 @@ def test_a_bit_that_is_lost_or_held_twice_is_named(compiled, tmp_path, field, wh
     matrices[0] = dataclasses.replace(matrices[0], **{field: tuple(slices)})
     with pytest.raises(Unsound, match=what):
         check(compiled, tmp_path, matrices=tuple(matrices))
+
+
+def test_a_slice_wider_than_a_cell_is_named(compiled, tmp_path):
+    with pytest.raises(Unsound, match="conv1: a slice of 2 bits meets a cell of 1"):
+        check(compiled, tmp_path, cell_bits=1)
 
 
 def test_two_tiles_in_one_slot_are_named(compiled, tmp_path):
