@@ -8,7 +8,8 @@ from rcompile.report.schema import LayerInfo, Report
 
 PREFIXES = ((1e-12, "p"), (1e-9, "n"), (1e-6, "u"), (1e-3, "m"), (1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"))
 MANY_LAYERS = 24
-NAME_WIDTH = 32
+NAME_WIDTHS = (12, 32)
+GAP = 2
 
 
 def si(value: float, unit: str) -> str:
@@ -25,9 +26,12 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def short(name: str) -> str:
-    """Return a name that fits a column: its end tells more than its middle."""
-    return name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH // 2 - 2]}...{name[-(NAME_WIDTH // 2 - 1) :]}"
+def short(name: str, width: int) -> str:
+    """Return a name that fits a column: its ends tell more than its middle."""
+    if len(name) <= width:
+        return name
+    tail = (width - 3) // 2
+    return f"{name[: width - 3 - tail]}...{name[-tail:]}"
 
 
 def print_summary(report: Report, console: Console, output: str) -> None:
@@ -38,7 +42,7 @@ def print_summary(report: Report, console: Console, output: str) -> None:
         f"{model.macs:,} MACs, {model.parameters:,} parameters, opset {model.opset}"
     )
     console.print(operators_line(report))
-    console.print(layer_table(report))
+    console.print(layer_table(report, console.width))
     console.print(
         f"crossbars {totals.crossbars_used:,} of {totals.crossbars_available:,}, "
         f"{100 * totals.cell_utilization:.1f} % of their cells used; "
@@ -51,7 +55,7 @@ def print_summary(report: Report, console: Console, output: str) -> None:
     )
     for item in report.diagnostics:
         colour = {"error": "red", "warning": "yellow"}.get(item.severity, "dim")
-        at = f" {short(item.node)}:" if item.node else ""
+        at = f" {item.node}:" if item.node and item.node not in item.message else ""
         console.print(f"[{colour}]{item.severity}[/]{escape(at)} {escape(item.message)}", highlight=False)
         if item.hint and item.severity != "note":
             console.print(f"  [dim]hint: {escape(item.hint)}[/]", highlight=False)
@@ -72,32 +76,32 @@ def operators_line(report: Report) -> str:
     )
 
 
-def layer_table(report: Report) -> Table:
+def layer_table(report: Report, width: int) -> Table:
     """Return the per-layer table; of many layers, those with the most crossbars."""
     layers = report.layers
     shown = layers
     if len(layers) > MANY_LAYERS:
         largest = sorted(range(len(layers)), key=lambda i: -layers[i].crossbars)[:MANY_LAYERS]
         shown = [layers[i] for i in sorted(largest)]
-    rows = [layer_row(layer) for layer in shown]
-    headings = ("layer", "matrix", "vectors", "weights", "crossbars", "used", "ADC", "time")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(headings[0], no_wrap=True, overflow="ellipsis")  # the one column that may be cut
-    for index, heading in enumerate(headings[1:], start=1):
-        width = max(len(heading), *(len(row[index]) for row in rows))
-        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
-    for row in rows:
-        table.add_row(*row)
+    headings = ("matrix", "vectors", "weights", "crossbars", "used", "ADC", "time")
+    rows = [figures_of(layer) for layer in shown]
+    widths = [max(len(heading), *(len(row[index]) for row in rows)) for index, heading in enumerate(headings)]
+    left = min(max(width - sum(widths) - GAP * len(widths), NAME_WIDTHS[0]), NAME_WIDTHS[1])  # only names are cut
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    table.add_column("layer", no_wrap=True)
+    for heading, column in zip(headings, widths, strict=True):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=column)
+    for layer, row in zip(shown, rows, strict=True):
+        table.add_row(escape(short(layer.name, left)), *row)
     if len(shown) < len(layers):
         table.add_row(f"and {len(layers) - len(shown)} smaller layers", *[""] * 7)
     return table
 
 
-def layer_row(layer: LayerInfo) -> tuple[str, ...]:
-    """Return a layer's cells of the table."""
+def figures_of(layer: LayerInfo) -> tuple[str, ...]:
+    """Return a layer's cells of the table, its name excepted."""
     groups = f"{layer.groups}x" if layer.groups > 1 else ""
     return (
-        escape(short(layer.name)),
         f"{groups}{layer.rows}x{layer.columns}",
         f"{layer.vectors:,}",
         f"{layer.weight_bits}b/{layer.input_bits}b",

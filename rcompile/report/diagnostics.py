@@ -76,8 +76,8 @@ def digital_products(result: Result) -> list[Diagnostic]:
                 severity="warning" if share > LARGE_DIGITAL_SHARE else "note",
                 code="DIGITAL_PRODUCT",
                 node=items[0].node,
-                message=f"{op_type} stays digital ({listed([item.node for item in items])}; {100 * share:.1f} % of the "
-                f"multiply-accumulates): {reason}",
+                message=f"{op_type} {listed([item.node for item in items])} ({100 * share:.1f} % of the "
+                f"multiply-accumulates) stays digital: {reason}",
                 hint="latency and throughput count the crossbars only",
             )
         )
