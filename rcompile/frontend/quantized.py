@@ -12,8 +12,10 @@ import numpy as np
 
 from rcompile.frontend.matrix_operator import MatrixOperator, static_shape
 from rcompile.ir.arrays import frozen
-from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Node
+from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Node, Value
 from rcompile.ir.matrix import Epilogue, InputCode, IntegerArray, Matrix, Requantize
+
+WIDEST_BYTES = 2
 
 BIAS_GRID_TOLERANCE = 1e-5
 """Exporters round scale_x * scale_w once more; onnxruntime takes such a bias as integer without looking."""
@@ -49,7 +51,7 @@ class QuantizedOperators:
             raise NotStatic(f"its {what} '{name}' is not quantized{kind}")
         return self.parameters(node, self.graph.values.get(node.inputs[0]), what)
 
-    def parameters(self, node: Node, codes_value: object, what: str) -> Quantization:
+    def parameters(self, node: Node, codes_value: Value | None, what: str) -> Quantization:
         """Read scale and zero point of a QuantizeLinear or DequantizeLinear."""
         constants = self.graph.constants
         if any(name and name not in constants for name in node.inputs[1:]):
@@ -61,8 +63,8 @@ class QuantizedOperators:
             zero_point = constants[node.inputs[2]]
         else:
             codes = constants.get(node.inputs[0])
-            dtype = codes.dtype if codes is not None else getattr(codes_value, "dtype", "uint8")
-            zero_point = np.zeros((), dtype)
+            known = codes_value.dtype if codes_value is not None else "uint8"
+            zero_point = np.zeros((), known if codes is None else codes.dtype)
         if zero_point.dtype.kind not in "iu":
             raise NotStatic(f"its {what} is quantized to {zero_point.dtype}, not to integers")
         return Quantization(
@@ -81,6 +83,9 @@ class QuantizedOperators:
         codes = graph.constants.get(weight.codes)
         if codes is None:
             raise NotStatic("its weights are computed at run time")
+        for quantization, what in ((data, "input"), (weight, "weight")):
+            if quantization.dtype.itemsize > WIDEST_BYTES:
+                raise NotStatic(f"its {what} has codes of {8 * quantization.dtype.itemsize} bits, more than 16")
         rank = codes.ndim
         if weight.scale.size > 1 and weight.axis % rank != operator.output_axis:
             raise NotStatic(f"its weight has scales along axis {weight.axis}, not along its outputs")
@@ -184,7 +189,7 @@ class QuantizedOperators:
             found = self.parameters(node, self.graph.values.get(node.outputs[0]), "output")
         except NotStatic:
             return None
-        if found.scale.size != 1 or found.dtype.itemsize > 2:
+        if found.scale.size != 1 or found.dtype.itemsize > WIDEST_BYTES:
             return None
         limits = np.iinfo(found.dtype)
         own = found.scale.reshape(())
