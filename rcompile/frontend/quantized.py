@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from rcompile.errors import InputError
 from rcompile.frontend.matrix_operator import MatrixOperator, static_shape
 from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Node, Value
@@ -52,13 +53,19 @@ class QuantizedOperators:
         return self.parameters(node, self.graph.values.get(node.inputs[0]), what)
 
     def parameters(self, node: Node, codes_value: Value | None, what: str) -> Quantization:
-        """Read scale and zero point of a QuantizeLinear or DequantizeLinear."""
+        """Read scale and zero point of a QuantizeLinear or DequantizeLinear; InputError where they are not numbers."""
         constants = self.graph.constants
         if any(name and name not in constants for name in node.inputs[1:]):
             raise NotStatic(f"the scale of its {what} is computed at run time")
         if node.integer("block_size", 0):
             raise NotStatic(f"its {what} is quantized blockwise")
         scale = constants[node.inputs[1]].astype(np.float32)
+        if not np.isfinite(scale).all():
+            raise InputError(
+                f"the scale of its {what} ('{node.inputs[1]}') is NaN or infinite",
+                at=self.graph.at(node),
+                hint="quantize or export the model again",
+            )
         if len(node.inputs) > 2 and node.inputs[2]:
             zero_point = constants[node.inputs[2]]
         else:
@@ -189,7 +196,7 @@ class QuantizedOperators:
             found = self.parameters(node, self.graph.values.get(node.outputs[0]), "output")
         except NotStatic:
             return None
-        if found.scale.size != 1 or found.dtype.itemsize > WIDEST_BYTES:
+        if found.scale.size != 1 or found.scale.item() <= 0 or found.dtype.itemsize > WIDEST_BYTES:
             return None
         limits = np.iinfo(found.dtype)
         own = found.scale.reshape(())
