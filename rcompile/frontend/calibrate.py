@@ -8,6 +8,7 @@ import numpy as np
 
 from rcompile.errors import InputError
 from rcompile.frontend.export import to_onnx
+from rcompile.frontend.runtime import reported
 from rcompile.ir.graph import Array, Graph
 
 
@@ -48,7 +49,7 @@ def inner_ranges(graph: Graph, names: list[str], feeds: list[Mapping[str, Array]
     """Return the ranges of tensors that operators compute."""
     from rcompile.frontend.chosen_calibrator import ChosenCalibrator
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, reported("onnxruntime fails on the model", graph.origin.file):
         path = Path(folder) / "model.onnx"
         path.write_bytes(to_onnx(graph))
         calibrator = ChosenCalibrator(path, names, Path(folder) / "augmented.onnx")

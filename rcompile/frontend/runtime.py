@@ -1,11 +1,12 @@
 """onnxruntime behind one small interface: quiet, single-threaded, and so reproducible."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import onnxruntime
 
-from rcompile.errors import InputError, Origin
+from rcompile.errors import InputError, Origin, RcompileError
 from rcompile.ir.graph import Array
 
 ERRORS_ONLY = 4
@@ -37,20 +38,24 @@ class Session:
     def __init__(self, model: bytes | Path, *, optimize: bool = True) -> None:
         options = session_options(optimize=optimize)
         source = str(model) if isinstance(model, Path) else model
-        try:
+        with reported("onnxruntime cannot load the model", str(model) if isinstance(model, Path) else ""):
             self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its exceptions share no base class but Exception
-            file = str(model) if isinstance(model, Path) else ""
-            raise InputError(
-                f"onnxruntime cannot load the model: {' '.join(str(error).split())[:400]}", at=Origin(file)
-            ) from error
         self.inputs = tuple(value.name for value in self._session.get_inputs())
         self.outputs = tuple(value.name for value in self._session.get_outputs())
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run once; return each output by name."""
-        try:
+        with reported("onnxruntime fails on the model"):
             results = self._session.run(None, {name: feeds[name] for name in self.inputs})
-        except Exception as error:  # as above
-            raise InputError(f"onnxruntime fails on the model: {' '.join(str(error).split())[:400]}") from error
         return dict(zip(self.outputs, results, strict=True))
+
+
+@contextlib.contextmanager
+def reported(what: str, file: str = "") -> Iterator[None]:
+    """Turn what onnxruntime raises into an InputError; its exceptions share no base class but Exception."""
+    try:
+        yield
+    except RcompileError:
+        raise
+    except Exception as error:
+        raise InputError(f"{what}: {' '.join(str(error).split())[:400]}", at=Origin(file)) from error
