@@ -25,7 +25,7 @@ def recognise(node: Node, graph: Graph) -> MatrixOperator | Refusal:
         return tensor.reshape(groups, tensor.shape[0] // groups, -1).transpose(0, 2, 1)
 
     window = window_of(node, weight.shape[2:], shape[2:])
-    return MatrixOperator(data, weight_name, bias, 0, arrange, window, window.positions, 1)
+    return MatrixOperator(data, weight_name, bias, 0, arrange, window, shape[0] * window.positions, 1)
 
 
 def window_of(node: Node, kernel: tuple[int, ...], input_shape: tuple[int, ...]) -> Window:

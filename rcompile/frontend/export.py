@@ -21,9 +21,9 @@ def to_onnx(graph: Graph) -> bytes:
 def part_to_onnx(graph: Graph, nodes: tuple[Node, ...], inputs: Iterable[str], outputs: Iterable[str]) -> bytes:
     """Serialize some nodes as a model of their own, with the constants that they read.
 
-    Inputs and outputs keep their shapes only where they are the graph's own, so that the batch stays free.
+    Only the graph's own inputs keep their shapes, so that the batch stays free.
     """
-    own = {value.name: value for value in (*graph.inputs, *graph.outputs)}
+    own = {value.name: value for value in graph.inputs}
 
     def typed(name: str) -> Value:
         return own.get(name) or Value(name, graph.values[name].dtype if name in graph.values else "", None)

@@ -6,6 +6,7 @@ onnxruntime's kernels on processors without VNNI. Nothing here knows of slices, 
 """
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -119,26 +120,39 @@ def products(matrix: Matrix, draft: Draft, code: str, zero: int, digit: np.ndarr
     window = matrix.window
     if window is not None:
         weight = digit.transpose(0, 2, 1).reshape(matrix.groups * matrix.columns, -1, *window.kernel)
+        attributes: dict[str, Any] = {
+            "group": matrix.groups,
+            "kernel_shape": window.kernel,
+            "strides": window.strides,
+            "dilations": window.dilations,
+            "pads": (*window.pads_begin, *window.pads_end),
+        }
+        channels = weight.shape[1]
+        step = max(1, LARGEST_K // prod(window.kernel)) if matrix.groups == 1 else channels
         return [
             draft.add(
                 "ConvInteger",
-                code,
-                draft.constant(weight),
+                sliced(draft, code, 1, start, min(start + step, channels)) if step < channels else code,
+                draft.constant(weight[:, start : start + step]),
                 *zeros,
-                group=matrix.groups,
-                kernel_shape=window.kernel,
-                strides=window.strides,
-                dilations=window.dilations,
-                pads=(*window.pads_begin, *window.pads_end),
+                **attributes,
             )
+            for start in range(0, channels, step)
         ]
-    found = []
-    for start in range(0, matrix.rows, LARGEST_K):
-        part = digit[0, start : start + LARGEST_K]
-        bounds = [draft.constant(np.array([value], np.int64)) for value in (start, start + len(part), -1)]
-        rows = code if len(part) == matrix.rows else draft.add("Slice", code, *bounds)
-        found.append(draft.add("MatMulInteger", rows, draft.constant(part), *zeros))
-    return found
+    return [
+        draft.add(
+            "MatMulInteger",
+            sliced(draft, code, -1, start, min(start + LARGEST_K, matrix.rows)) if matrix.rows > LARGEST_K else code,
+            draft.constant(digit[0, start : start + LARGEST_K]),
+            *zeros,
+        )
+        for start in range(0, matrix.rows, LARGEST_K)
+    ]
+
+
+def sliced(draft: Draft, tensor: str, axis: int, start: int, stop: int) -> str:
+    """Return a part of a tensor along one axis."""
+    return draft.add("Slice", tensor, *(draft.constant(np.array([value], np.int64)) for value in (start, stop, axis)))
 
 
 def epilogue(matrix: Matrix, draft: Draft, total: str) -> None:

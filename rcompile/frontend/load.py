@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from rcompile.errors import InputError, Origin, RcompileError, UnsupportedError
-from rcompile.frontend.shapes import infer_values, skeleton
+from rcompile.frontend.shapes import batch_first, infer_values, skeleton
 from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import Attribute, Batch, Graph, Node, OpaqueAttribute, Value
 
@@ -136,7 +136,16 @@ def to_graph(model: onnx.ModelProto, file: str) -> Graph:
         )
     fed = [value for value in model.graph.input if value.name not in initializers]
     inputs = tuple(to_value(value) for value in fed)
+    if not inputs:
+        raise UnsupportedError("the model has no input", at=Origin(file), hint="export it with its data as an input")
+    constant = [value.name for value in model.graph.output if value.name in initializers]
+    if constant:
+        raise UnsupportedError(
+            f"the output '{constant[0]}' is a constant", at=Origin(file), hint="remove that output from the model"
+        )
     batch = find_batch(inputs, file)
+    if batch.free and not batch_first(model, fed):
+        batch = Batch(free=False, leading_axis=True)  # sample by sample, since outputs cannot be joined otherwise
     values = infer_values(model, fed)
     constants = {tensor.name: frozen(numpy_helper.to_array(tensor)) for tensor in model.graph.initializer}
     nodes = [to_node(node) for node in model.graph.node]

@@ -59,7 +59,9 @@ class QuantizedOperators:
             raise NotStatic(f"the scale of its {what} is computed at run time")
         if node.integer("block_size", 0):
             raise NotStatic(f"its {what} is quantized blockwise")
-        scale = constants[node.inputs[1]].astype(np.float32)
+        scale = constants[node.inputs[1]]
+        if scale.dtype != np.float32:
+            raise NotStatic(f"the scale of its {what} is {scale.dtype}; rcompile computes in float32")
         if not np.isfinite(scale).all():
             raise InputError(
                 f"the scale of its {what} ('{node.inputs[1]}') is NaN or infinite",
@@ -73,7 +75,7 @@ class QuantizedOperators:
             known = codes_value.dtype if codes_value is not None else "uint8"
             zero_point = np.zeros((), known if codes is None else codes.dtype)
         if zero_point.dtype.kind not in "iu":
-            raise NotStatic(f"its {what} is quantized to {zero_point.dtype}, not to integers")
+            raise NotStatic(f"its {what} is quantized to {zero_point.dtype}; rcompile takes 8 and 16 bits")
         return Quantization(
             node.inputs[0], scale, zero_point.astype(np.int64), zero_point.dtype, node.integer("axis", 1)
         )
@@ -97,6 +99,10 @@ class QuantizedOperators:
         if weight.scale.size > 1 and weight.axis % rank != operator.output_axis:
             raise NotStatic(f"its weight has scales along axis {weight.axis}, not along its outputs")
         outputs = codes.shape[operator.output_axis]
+        if codes.size == 0 or operator.vectors == 0:
+            raise NotStatic("one of its operands is empty")
+        if {weight.scale.size, weight.zero_point.size} - {1, outputs}:
+            raise NotStatic(f"its weight has {weight.scale.size} scales and {weight.zero_point.size} zero points")
         shape = [1] * rank
         shape[operator.output_axis] = -1
         zero_points = np.broadcast_to(weight.zero_point.reshape(-1), outputs)

@@ -13,6 +13,9 @@ from rcompile.ir.graph import Value
 SMALL_CONSTANT = 256
 """Elements; shapes, axes and the like are smaller, weights larger."""
 
+ODD_BATCH = 977
+"""A batch size that no other dimension is likely to have."""
+
 MATRIX_OPERATORS = {"Conv", "Gemm", "MatMul"}
 
 
@@ -23,15 +26,8 @@ def infer_values(model: onnx.ModelProto, fed: Sequence[onnx.ValueInfoProto]) -> 
         model: a checked model; it is not changed.
         fed: the inputs that are not initializers.
     """
+    single = with_batch(model, fed, 1)
     names = {value.name for value in fed}
-    single = skeleton(model)
-    for value in single.graph.input:
-        if value.name in names and value.type.tensor_type.shape.dim:
-            dim = value.type.tensor_type.shape.dim[0]
-            if not dim.HasField("dim_value"):
-                dim.dim_value = 1
-    for value in single.graph.output:
-        value.type.tensor_type.ClearField("shape")
     inputs = [value for value in single.graph.input if value.name in names]
     inferred = onnx.shape_inference.infer_shapes(single, data_prop=True)
     values = {}
@@ -44,6 +40,32 @@ def infer_values(model: onnx.ModelProto, fed: Sequence[onnx.ValueInfoProto]) -> 
     if open_:
         values |= observe(model, inputs, sorted(open_))
     return values
+
+
+def with_batch(model: onnx.ModelProto, fed: Sequence[onnx.ValueInfoProto], samples: int) -> onnx.ModelProto:
+    """Return the skeleton of a model with its free batch axis fixed, and no shapes of outputs."""
+    names = {value.name for value in fed}
+    result = skeleton(model)
+    for value in result.graph.input:
+        if value.name in names and value.type.tensor_type.shape.dim:
+            dim = value.type.tensor_type.shape.dim[0]
+            if not dim.HasField("dim_value"):
+                dim.dim_value = samples
+    for value in result.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    return result
+
+
+def batch_first(model: onnx.ModelProto, fed: Sequence[onnx.ValueInfoProto]) -> bool:
+    """Tell whether every output counts the samples along its first axis, as far as inference can see."""
+    inferred = onnx.shape_inference.infer_shapes(with_batch(model, fed, ODD_BATCH), data_prop=True)
+    for value in inferred.graph.output:
+        shape = value.type.tensor_type.shape
+        if value.type.tensor_type.HasField("shape"):
+            known = shape.dim[0].dim_value if shape.dim and shape.dim[0].HasField("dim_value") else ODD_BATCH
+            if not shape.dim or known != ODD_BATCH:
+                return False
+    return True
 
 
 def skeleton(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -110,4 +132,8 @@ def observe(model: onnx.ModelProto, inputs: Sequence[onnx.ValueInfoProto], names
         feeds[value.name] = np.zeros(shape, helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     session = Session(watched.SerializeToString(), optimize=False)
     found = session.run(feeds)
-    return {name: Value(name, found[name].dtype.name, found[name].shape) for name in names if name in found}
+    return {
+        name: Value(name, found[name].dtype.name, found[name].shape)
+        for name in names
+        if hasattr(found.get(name), "dtype")
+    }

@@ -169,3 +169,21 @@ class Batch:
 
     def __str__(self) -> str:
         return "free" if self.free else "fixed"
+
+
+class Names:
+    """Names that nothing in a graph has yet: a pass must not take a user's name for its own tensor or node."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._taken = {*graph.constants, *graph.values, *(value.name for value in (*graph.inputs, *graph.outputs))}
+        self._taken |= {name for name, _ in graph.source_nodes}
+        for node in graph.nodes:
+            self._taken |= {node.name, *node.inputs, *node.outputs, *node.captured}
+
+    def fresh(self, wanted: str) -> str:
+        """Return a free name, the wanted one if possible, and take it."""
+        name, number = wanted, 2
+        while name in self._taken:
+            name, number = f"{wanted}.{number}", number + 1
+        self._taken.add(name)
+        return name

@@ -9,13 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from rcompile.ir.arrays import frozen
-from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Node
+from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Names, Node
 
 
 def canonicalize(graph: Graph) -> Graph:
     """Remove operators that pass their input through, and scale factors of Gemm."""
     constants = dict(graph.constants)
-    nodes = [transposed_weight(scaled_gemm(node, constants), graph, constants) for node in graph.nodes]
+    names = Names(graph)
+    nodes = [transposed_weight(scaled_gemm(node, constants, names), graph, constants, names) for node in graph.nodes]
     aliases: dict[str, str] = {}
     kept, reasons = [], {}
     outputs = set(graph.output_names())
@@ -34,12 +35,12 @@ def canonicalize(graph: Graph) -> Graph:
 
 def passes_through(node: Node, graph: Graph) -> bool:
     """Tell whether a node's first output is its first input and nothing else is read."""
-    if any(name in graph.readers for name in node.outputs[1:]):
+    if any(name in graph.readers or name in graph.output_names() for name in node.outputs[1:]):
         return False
     return node.is_a("Identity") or (node.is_a("Dropout") and len(node.inputs) < 3)
 
 
-def transposed_weight(node: Node, graph: Graph, constants: dict[str, Array]) -> Node:
+def transposed_weight(node: Node, graph: Graph, constants: dict[str, Array], names: Names) -> Node:
     """Return Transpose(Dequantize(constant)) as the dequantization of a transposed constant."""
     source = graph.producers.get(node.inputs[0]) if node.is_a("Transpose") else None
     if source is None or not source.is_a("DequantizeLinear", domains=QUANTIZATION_DOMAINS):
@@ -49,7 +50,7 @@ def transposed_weight(node: Node, graph: Graph, constants: dict[str, Array]) -> 
         return node
     codes, scale = constants[source.inputs[0]], constants[source.inputs[1]]
     order = node.integers("perm", tuple(range(codes.ndim))[::-1])
-    name = f"{node.name}.transposed"
+    name = names.fresh(f"{node.name}.transposed")
     constants[name] = frozen(codes.transpose(order))
     attributes = dict(source.attributes)
     if scale.ndim:
@@ -59,7 +60,7 @@ def transposed_weight(node: Node, graph: Graph, constants: dict[str, Array]) -> 
     )
 
 
-def scaled_gemm(node: Node, constants: dict[str, Array]) -> Node:
+def scaled_gemm(node: Node, constants: dict[str, Array], names: Names) -> Node:
     """Move alpha into a Gemm's constant B, and beta into its constant C, under new names."""
     if not node.is_a("Gemm"):
         return node
@@ -71,7 +72,7 @@ def scaled_gemm(node: Node, constants: dict[str, Array]) -> Node:
         if not operand:
             attributes[name] = 1.0
         elif operand in constants and np.issubdtype(constants[operand].dtype, np.floating):
-            inputs[position] = f"{operand}.{node.name}.{name}"
+            inputs[position] = names.fresh(f"{operand}.{node.name}.{name}")
             original = constants[operand]
             constants[inputs[position]] = frozen((original.astype(np.float64) * factor).astype(original.dtype))
             attributes[name] = 1.0

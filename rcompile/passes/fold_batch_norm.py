@@ -10,20 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcompile.ir.arrays import frozen
-from rcompile.ir.graph import Array, Graph, Node
+from rcompile.ir.graph import Array, Graph, Names, Node
 
 
 def fold_batch_norm(graph: Graph) -> Graph:
     """Remove each BatchNormalization that is the only reader of a Conv or Gemm with constant weights."""
     producers = graph.producers
-    constants, reasons = dict(graph.constants), dict(graph.folded)
+    constants, reasons, names = dict(graph.constants), dict(graph.folded), Names(graph)
     replaced: dict[str, Node] = {}
     removed: set[str] = set()
     for norm in graph.nodes:
         product = producers.get(norm.inputs[0]) if norm.is_a("BatchNormalization") else None
         if product is None or product.name in replaced or not foldable(norm, product, graph):
             continue
-        replaced[product.name] = merged(norm, product, constants)
+        replaced[product.name] = merged(norm, product, constants, names)
         removed.add(norm.name)
         reasons[norm.name] = f"folded into the weights of {product.name}"
     nodes = tuple(replaced.get(node.name, node) for node in graph.nodes if node.name not in removed)
@@ -34,7 +34,8 @@ def foldable(norm: Node, product: Node, graph: Graph) -> bool:
     """Tell whether a normalization in inference mode follows a product with constant operands, alone."""
     between = product.outputs[0]
     bias = graph.constants.get(product.inputs[2]) if len(product.inputs) > 2 else None
-    if bias is not None and bias.size > 1 and bias.shape[-1] != bias.size:
+    channels = graph.constants[norm.inputs[1]].size if norm.inputs[1] in graph.constants else 0
+    if bias is not None and bias.size > 1 and not bias.shape[-1] == bias.size == channels:
         return False  # a Gemm's C of a value per row, or per element
     return (
         product.is_a("Conv", "Gemm")
@@ -43,11 +44,11 @@ def foldable(norm: Node, product: Node, graph: Graph) -> bool:
         and graph.readers[between] == [norm]
         and between not in graph.output_names()
         and not norm.integer("training_mode", 0)
-        and not any(name in graph.readers for name in norm.outputs[1:])
+        and not any(name in graph.readers or name in graph.output_names() for name in norm.outputs[1:])
     )
 
 
-def merged(norm: Node, product: Node, constants: dict[str, Array]) -> Node:
+def merged(norm: Node, product: Node, constants: dict[str, Array], names: Names) -> Node:
     """Return the product with scaled weights and a bias, writing the normalization's output."""
 
     def real(name: str) -> NDArray[np.float64]:
@@ -60,7 +61,8 @@ def merged(norm: Node, product: Node, constants: dict[str, Array]) -> Node:
     shape = [1] * weight.ndim
     shape[axis] = -1
     bias = real(product.inputs[2]) if len(product.inputs) > 2 and product.inputs[2] else 0.0
-    weight_name, bias_name = f"{product.name}.folded_weight", f"{product.name}.folded_bias"
-    constants[weight_name] = frozen((weight * gain.reshape(shape)).astype(np.float32))
-    constants[bias_name] = frozen(((bias - mean) * gain + beta).reshape(-1).astype(np.float32))
+    weight_name, bias_name = names.fresh(f"{product.name}.folded_weight"), names.fresh(f"{product.name}.folded_bias")
+    kind = constants[product.inputs[1]].dtype
+    constants[weight_name] = frozen((weight * gain.reshape(shape)).astype(kind))
+    constants[bias_name] = frozen(((bias - mean) * gain + beta).reshape(-1).astype(kind))
     return replace(product, inputs=(product.inputs[0], weight_name, bias_name), outputs=norm.outputs[:1])

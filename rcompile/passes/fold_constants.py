@@ -10,7 +10,6 @@ from rcompile.frontend.runtime import Session
 from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import Array, Graph, Node, Value
 
-QUANTIZATION = {"QuantizeLinear", "DequantizeLinear"}
 RANDOM = {
     "RandomNormal",
     "RandomUniform",
@@ -27,7 +26,7 @@ def fold_constants(graph: Graph) -> Graph:
     known, foldable = set(graph.constants), []
     outputs = set(graph.output_names())
     for node in graph.nodes:
-        if node.op_type in QUANTIZATION | RANDOM or outputs.intersection(node.outputs):
+        if node.op_type in {"DequantizeLinear", *RANDOM} or outputs.intersection(node.outputs):
             continue
         if all(name in known for name in node.reads()):
             foldable.append(node)

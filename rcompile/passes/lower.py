@@ -16,6 +16,8 @@ from rcompile.frontend.quantized import NotStatic, QuantizedOperators
 from rcompile.ir.graph import QUANTIZATION_DOMAINS, Graph, Node
 from rcompile.ir.matrix import Edge, Matrix, MatrixProgram, Placement, Segment
 
+DEAD = "no output of the model depends on it"
+
 
 def lower(graph: Graph) -> MatrixProgram:
     """Turn each quantized product into a Matrix and everything else into segments.
@@ -26,7 +28,7 @@ def lower(graph: Graph) -> MatrixProgram:
     lowering = Lowering(graph)
     if not lowering.matrices:
         reasons = [
-            f"{node.op_type} '{node.name}': {lowering.refusals[node.name]}"
+            f"{node.op_type} '{node.name}': {lowering.refusals.get(node.name, DEAD)}"
             for node in graph.nodes
             if node.op_type in OPERATORS
         ][:8]
@@ -82,18 +84,16 @@ class Lowering:
         )
 
     def parameters_count(self) -> int:
-        """Count weights and biases of matrices, and what digital operators read of real constants, scales excepted."""
-        counted = sum(matrix.weights.size for matrix in self.matrices.values())
-        for matrix in self.matrices.values():
-            biases = (matrix.epilogue.integer_bias, matrix.epilogue.bias)
-            counted += sum(bias.size for bias in biases if bias is not None)
-        own = {
-            name
-            for node in self.digital
-            if not node.is_a("QuantizeLinear", "DequantizeLinear", domains=QUANTIZATION_DOMAINS)
-            for name in node.reads()
-        }
-        return counted + sum(a.size for n, a in self.graph.constants.items() if n in own and a.dtype.kind == "f")
+        """Count the distinct constants that are weights: dequantized ones, and real operands of the file's nodes."""
+        own = {name for name, _ in self.graph.source_nodes}
+        names: set[str] = set()
+        for node in self.graph.nodes:
+            if node.is_a("DequantizeLinear", domains=QUANTIZATION_DOMAINS):
+                names.add(node.inputs[0])
+            elif node.name in own and not node.is_a("QuantizeLinear", domains=QUANTIZATION_DOMAINS):
+                real = (name for name in node.reads() if name in self.graph.constants)
+                names.update(name for name in real if self.graph.constants[name].dtype.kind == "f")
+        return sum(self.graph.constants[name].size for name in names if name in self.graph.constants)
 
     def live_digital_nodes(self) -> list[Node]:
         """Return what segments must execute: needed, and not covered by a matrix. Drop matrices that nobody needs."""
@@ -110,7 +110,7 @@ class Lowering:
                 needed.update(node.reads())
         for matrix in [m for m in self.matrices.values() if m.output not in needed]:
             del self.matrices[matrix.name]
-            self.absorbed[matrix.name] = "no output of the model depends on it"
+            self.absorbed.update(dict.fromkeys((matrix.name, *matrix.absorbed), DEAD))
         return nodes[::-1]
 
     def segments(self, digital: list[Node]) -> tuple[tuple[int, ...], list[Segment]]:
@@ -206,12 +206,7 @@ class Lowering:
                 macs = macs_of(digital_nodes[name], self.graph)
                 found.append(Placement(name, op_type, "digital", self.refusals[name], macs))
             else:
-                found.append(
-                    Placement(
-                        name,
-                        op_type,
-                        "folded",
-                        self.absorbed.get(name, "into the integers of the matrices that read it"),
-                    )
-                )
+                kept = {"QuantizeLinear", "DequantizeLinear"}
+                reason = "into the integers of the matrices that read it" if op_type in kept else DEAD
+                found.append(Placement(name, op_type, "folded", self.absorbed.get(name, reason)))
         return tuple(found)

@@ -13,7 +13,7 @@ import numpy as np
 from rcompile.errors import InputError, Origin
 from rcompile.frontend.operators import MatrixOperator, Refusal, recognise
 from rcompile.ir.arrays import frozen
-from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Node, Value
+from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Names, Node, Value
 
 Range = tuple[float, float]
 
@@ -46,6 +46,8 @@ def float_operators(graph: Graph) -> dict[str, MatrixOperator]:
         if isinstance(operator, Refusal) or operator.weight not in graph.constants:
             continue
         data = graph.values.get(operator.data)
+        if graph.constants[operator.weight].size == 0 or operator.vectors == 0:
+            continue
         is_float = graph.constants[operator.weight].dtype == np.float32 and data is not None and data.dtype == "float32"
         if is_float and not is_dequantized(operator.data, graph):
             found[node.name] = operator
@@ -67,7 +69,7 @@ def quantize(graph: Graph, ranges: Mapping[str, Range], precision: Precision) ->
         precision: bits of weights and inputs.
     """
     operators = float_operators(graph)
-    draft = Draft(dict(graph.constants), dict(graph.values), dict(graph.bits))
+    draft = Draft(Names(graph), dict(graph.constants), dict(graph.values), dict(graph.bits))
     renamed: dict[str, str] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -92,13 +94,21 @@ def quantize(graph: Graph, ranges: Mapping[str, Range], precision: Precision) ->
 class Draft:
     """The tables of the graph that is being made."""
 
+    names: Names
     constants: dict[str, Array]
     values: dict[str, Value]
     bits: dict[str, int]
 
     def constant(self, name: str, array: Array) -> str:
-        """Add a constant."""
+        """Add a constant; return its name."""
+        name = self.names.fresh(name)
         self.constants[name] = frozen(array)
+        return name
+
+    def tensor(self, name: str, dtype: str, shape: tuple[int | str | None, ...] | None) -> str:
+        """Add a tensor; return its name."""
+        name = self.names.fresh(name)
+        self.values[name] = Value(name, dtype, shape)
         return name
 
     def quantize_input(self, tensor: str, least: float, largest: float, bits: int) -> tuple[list[Node], str]:
@@ -112,22 +122,21 @@ class Draft:
         least, largest = min(least, 0.0), max(largest, 0.0)
         scale = np.float32(max((largest - least) / top, LEAST_SCALE)) if largest > least else np.float32(1.0)
         zero_point = int(np.clip(np.rint(-least / float(scale)), 0, top))
-        codes, dequantized = f"{tensor}.codes", f"{tensor}.dequantized"
+        shape = self.values[tensor].shape
+        codes = self.tensor(f"{tensor}.codes", dtype.name, shape)
+        dequantized = self.tensor(f"{tensor}.dequantized", "float32", shape)
         parameters = (
             self.constant(f"{tensor}.scale", np.array(scale, np.float32)),
             self.constant(f"{tensor}.zero_point", np.array(zero_point, dtype)),
         )
         nodes, source = [], tensor
-        shape = self.values[tensor].shape
         if bits not in {8, 16}:
             limits = [np.array((code - zero_point) * scale, np.float32) for code in (0, top)]
-            source = f"{tensor}.clipped"
+            source = self.tensor(f"{tensor}.clipped", "float32", shape)
             nodes += self.clip(tensor, source, *limits)
-            self.values[source] = Value(source, "float32", shape)
-        nodes.append(Node(f"{tensor}.quantize", "QuantizeLinear", (source, *parameters), (codes,), MICROSOFT))
-        nodes.append(Node(f"{tensor}.dequantize", "DequantizeLinear", (codes, *parameters), (dequantized,), MICROSOFT))
-        self.values[codes] = Value(codes, dtype.name, shape)
-        self.values[dequantized] = Value(dequantized, "float32", shape)
+        first, second = self.names.fresh(f"{tensor}.quantize"), self.names.fresh(f"{tensor}.dequantize")
+        nodes.append(Node(first, "QuantizeLinear", (source, *parameters), (codes,), MICROSOFT))
+        nodes.append(Node(second, "DequantizeLinear", (codes, *parameters), (dequantized,), MICROSOFT))
         self.bits[codes] = bits
         return nodes, dequantized
 
@@ -135,11 +144,10 @@ class Draft:
         """Return Min and Max, which every opset spells the same (Clip changed from attributes to inputs)."""
         low = self.constant(f"{tensor}.least", least)
         high = self.constant(f"{tensor}.largest", largest)
-        middle = f"{tensor}.above"
-        self.values[middle] = Value(middle, "float32", self.values[tensor].shape)
+        middle = self.tensor(f"{tensor}.above", "float32", self.values[tensor].shape)
         return [
-            Node(f"{tensor}.clip_low", "Max", (tensor, low), (middle,)),
-            Node(f"{tensor}.clip_high", "Min", (middle, high), (clipped,)),
+            Node(self.names.fresh(f"{tensor}.clip_low"), "Max", (tensor, low), (middle,)),
+            Node(self.names.fresh(f"{tensor}.clip_high"), "Min", (middle, high), (clipped,)),
         ]
 
     def quantize_weight(self, operator: MatrixOperator, name: str, bits: int, at: Origin) -> tuple[Node, str]:
@@ -158,7 +166,7 @@ class Draft:
         axes = tuple(axis for axis in range(weight.ndim) if axis != operator.output_axis)
         magnitude = np.abs(weight)
         if bits == 1:
-            scale = magnitude.mean(axis=axes, keepdims=True)
+            scale = np.maximum(magnitude.mean(axis=axes, keepdims=True), LEAST_SCALE)  # +1 must not stand for zero
             codes = np.where(weight < 0, -1, 1)
         else:
             top = 2 ** (bits - 1) - 1
@@ -173,12 +181,10 @@ class Draft:
             self.constant(f"{name}.zero_point", np.zeros(scales.shape, dtype)),
         )
         self.bits[inputs[0]] = bits
-        output = f"{name}.dequantized"
-        self.values[output] = Value(output, "float32", weight.shape)
-        node = Node(
-            f"{name}.dequantize", "DequantizeLinear", inputs, (output,), MICROSOFT, {"axis": operator.output_axis}
-        )
-        return node, output
+        output = self.tensor(f"{name}.dequantized", "float32", weight.shape)
+        attributes = {"axis": operator.output_axis}
+        own_name = self.names.fresh(f"{name}.dequantize")
+        return Node(own_name, "DequantizeLinear", inputs, (output,), MICROSOFT, attributes), output
 
 
 def real_scale(scale: Array) -> Array:

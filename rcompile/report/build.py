@@ -261,6 +261,7 @@ def verification(result: Result) -> Verification:
         quantized=found.accuracy.quantized_model,
         ideal=found.accuracy.mapped_program,
         agreement=found.accuracy.agreement,
+        quantization_error=found.accuracy.quantization_error,
         trials=[],
         mean=None,
         ci95=None,

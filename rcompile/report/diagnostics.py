@@ -11,6 +11,7 @@ from rcompile.verification.exact import REAL_TOLERANCE
 
 NAMED_NODES = 3
 LARGE_DIGITAL_SHARE = 0.05
+LARGE_QUANTIZATION_ERROR = 0.2
 
 
 def diagnose(result: Result) -> list[Diagnostic]:
@@ -23,6 +24,7 @@ def diagnose(result: Result) -> list[Diagnostic]:
         *random_ranges(result),
         *data_without_labels(result),
         *unused_arrays(result),
+        *quantization_loss(result),
         *limited_work(result),
         *rounding(result),
         *assumed_fields(result),
@@ -87,7 +89,8 @@ def digital_products(result: Result) -> list[Diagnostic]:
 def uncounted_products(result: Result) -> list[Diagnostic]:
     """Warn where a product's multiply-accumulates are not known, so that shares are too favourable."""
     placements = result.compiled.placed.program.source.placements
-    names = [i.node for i in placements if i.placed == "digital" and not i.macs and i.op_type in OTHER_PRODUCTS]
+    products = {*OTHER_PRODUCTS, "If", "Loop", "Scan"}
+    names = [i.node for i in placements if i.placed == "digital" and not i.macs and i.op_type in products]
     if not names:
         return []
     return [
@@ -95,7 +98,7 @@ def uncounted_products(result: Result) -> list[Diagnostic]:
             severity="warning",
             code="UNCOUNTED_PRODUCT",
             node=names[0],
-            message=f"the multiply-accumulates of {listed(names)} are not counted: the share on crossbars is smaller "
+            message=f"what {listed(names)} may multiply is not counted: the share on crossbars may be smaller "
             "than stated",
             hint="",
         )
@@ -172,6 +175,23 @@ def unused_arrays(result: Result) -> list[Diagnostic]:
             node="",
             message=f"{result.verified.data.origin} holds arrays that are not used: {', '.join(unused)}",
             hint=f"rename '{meant[0]}' to 'labels'?" if meant and result.verified.data.labels is None else "",
+        )
+    ]
+
+
+def quantization_loss(result: Result) -> list[Diagnostic]:
+    """Warn where the quantized model is far from the float one."""
+    found = result.verified
+    loss = None if found is None else found.accuracy.quantization_error
+    if loss is None or loss < LARGE_QUANTIZATION_ERROR:
+        return []
+    return [
+        Diagnostic(
+            severity="warning",
+            code="QUANTIZATION_LOSS",
+            node="",
+            message=f"quantization changes the outputs by {100 * loss:.0f} % of their size (root mean square)",
+            hint="more --weight-bits or --input-bits, or calibration samples that are like the data",
         )
     ]
 

@@ -1021,6 +1021,7 @@
       ["Quantized model", share(accuracy.quantized)],
       ["Mapped program", share(accuracy.ideal)],
       ["Same top-1 as onnxruntime", share(accuracy.agreement)],
+      ["Change by quantization (relative RMS of the outputs)", share(accuracy.quantization_error)],
       ...(accuracy.mean === null ? [] : [["Mean of trials", percent(accuracy.mean, 2)]]),
       ...(accuracy.ci95 === null ? [] : [["95 % confidence", `${percent(accuracy.ci95[0], 2)} to ${percent(accuracy.ci95[1], 2)}`]]),
       ...(accuracy.trials.length === 0 ? [] : [["Trials", accuracy.trials.map((t) => `seed ${t.seed}: ${percent(t.value, 2)}`).join(", ")]]),

@@ -241,6 +241,8 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     ideal: float | None
     agreement: float | None
     """Share of samples on which the program's largest output is the quantized model's."""
+    quantization_error: float | None
+    """Outputs of the quantized model against the float one: relative root mean square of the difference."""
     trials: list[Trial]
     mean: float | None
     ci95: tuple[float, float] | None

@@ -1,6 +1,7 @@
 """What a target file may say. Each field carries its unit, its range and its meaning."""
 
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from math import isfinite
 from typing import Any
 
 
@@ -24,6 +25,8 @@ class Rule:
         if self.choices and value not in self.choices:
             return f"must be one of {', '.join(self.choices)}, is {value!r}"
         if isinstance(value, int | float):
+            if not isfinite(value):
+                return f"must be a finite number, is {value!r}"
             unit = f" {self.unit}" if self.unit else ""
             if self.low is not None and value < self.low:
                 return f"must be at least {self.low:g}{unit}, is {value!r}"

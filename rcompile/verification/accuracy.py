@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rcompile.backends.executor import Engine, Executor, joined_runs, runs_of
+from rcompile.errors import InputError
 from rcompile.frontend.runtime import Session
 from rcompile.ir.graph import Batch
 from rcompile.verification.data import DataSet
@@ -24,6 +25,8 @@ class AccuracyResult:
     quantized_model: float | None
     mapped_program: float | None
     agreement: float | None
+    quantization_error: float | None
+    """Quantized against float outputs: root mean square of the difference, relative to that of the float outputs."""
     output_difference: float
     output_range: float
 
@@ -54,23 +57,30 @@ def measure_accuracy(
     name = source.outputs[0].name
     labels = data.labels
     classes = scores(found[name]).shape[1]
-    one_sample_a_row = source.batch.free or source.batch.leading_axis
+    one_sample_a_row = (source.batch.free or source.batch.leading_axis) and is_vector(found[name])
     classified = one_sample_a_row and labels is not None and int(labels.min()) >= 0 and int(labels.max()) < classes
 
     def top1(outputs: dict[str, np.ndarray]) -> float | None:
         return float((scores(outputs[name]).argmax(axis=1) == labels).mean()) if classified else None
 
+    real = None if original is None else run_model(original, source.batch, data, optimize=True)
     return AccuracyResult(
         metric="top1" if classified else "agreement",
-        float_model=top1(run_model(original, source.batch, data, optimize=True))
-        if original is not None and classified
-        else None,
+        float_model=None if real is None else top1(real),
         quantized_model=top1(quantized),
         mapped_program=top1(found),
         agreement=same_top1(scores(found[name]), scores(quantized[name])) if classes > 1 else None,
+        quantization_error=None if real is None else relative_error(quantized[name], real[name]),
         output_difference=max(difference(found[key], quantized[key]) for key in quantized),
         output_range=max(float(np.abs(quantized[key].astype(np.float64)).max(initial=0.0)) for key in quantized),
     )
+
+
+def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
+    """Return the root mean square of a difference, relative to that of what was expected."""
+    wanted = expected.astype(np.float64)
+    size = float(np.sqrt(np.mean(wanted**2)))
+    return float(np.sqrt(np.mean((found - wanted) ** 2))) / size if size else 0.0
 
 
 def same_top1(first: np.ndarray, second: np.ndarray) -> float:
@@ -78,14 +88,29 @@ def same_top1(first: np.ndarray, second: np.ndarray) -> float:
     return float((first.argmax(axis=1) == second.argmax(axis=1)).mean())
 
 
+def is_vector(outputs: np.ndarray) -> bool:
+    """Tell whether each sample's output is a list of values, not a map or a sequence of them."""
+    return sum(size > 1 for size in outputs.shape[1:]) <= 1
+
+
 def scores(outputs: np.ndarray) -> np.ndarray:
     """Return outputs as (samples, values)."""
     return outputs.reshape(len(outputs), -1)
 
 
+def loadable_session(model: Path | bytes, *, optimize: bool) -> Session:
+    """Return a session, without onnxruntime's fusions where these break a model that is sound."""
+    try:
+        return Session(model, optimize=optimize)
+    except InputError:
+        if not optimize:
+            raise
+        return Session(model, optimize=False)
+
+
 def run_model(model: Path | bytes, batch: Batch, data: DataSet, *, optimize: bool) -> dict[str, np.ndarray]:
     """Run a model by onnxruntime on all samples, in batches where its batch axis is free."""
-    session = Session(model, optimize=optimize)
+    session = loadable_session(model, optimize=optimize)
     size = BATCH if batch.free else 1
     runs = [
         session.run(feeds)

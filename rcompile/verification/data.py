@@ -166,5 +166,6 @@ def own_range(value: Value, graph: Graph) -> tuple[float, float] | None:
             scale, zero = (graph.constants.get(name) for name in node.inputs[1:])
             if scale is not None and zero is not None and scale.size == 1 and zero.dtype.kind in "iu":
                 limits = np.iinfo(zero.dtype)
-                return tuple(float(scale.item() * (end - int(zero.item()))) for end in (limits.min, limits.max))  # type: ignore[return-value]
+                ends = [float(scale.item() * (end - int(zero.item()))) for end in (limits.min, limits.max)]
+                return min(ends), max(ends)
     return None

@@ -19,7 +19,7 @@ from rcompile.backends.reference import Reference, cell_reads
 from rcompile.frontend.export import part_to_onnx
 from rcompile.frontend.integer_operator import IntegerOperator
 from rcompile.frontend.runtime import Session
-from rcompile.ir.graph import Graph, Node
+from rcompile.ir.graph import Batch, Graph, Node
 from rcompile.ir.matrix import Matrix, MatrixProgram, Segment
 from rcompile.ir.placed import PlacedProgram
 from rcompile.verification.data import DataSet
@@ -95,7 +95,7 @@ def verify_exact(
     """
     comparison = Comparison(graph, matrices, len(placed.program.matrices))
     executor = Executor(Reference(placed), comparison.observe)
-    network = IntegerNetwork(matrices)
+    network = IntegerNetwork(matrices, placed.program.source.batch)
     worst = 0.0
     step = executor.samples_at_once()
     for start in range(0, samples, step):
@@ -124,8 +124,9 @@ def difference(first: np.ndarray, second: np.ndarray) -> float:
 class IntegerNetwork:
     """The quantized model on onnxruntime's integer operators, from end to end."""
 
-    def __init__(self, matrices: MatrixProgram) -> None:
+    def __init__(self, matrices: MatrixProgram, batch: Batch) -> None:
         self._program = matrices
+        self._batch = batch
         self._steps = [
             Session(step.model) if isinstance(step, Segment) else IntegerOperator(step) for step in matrices.steps()
         ]
@@ -133,11 +134,10 @@ class IntegerNetwork:
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the outputs; keep the accumulators of each matrix, run by run."""
-        batch = self._program.batch
         self.accumulators = {index: [] for index in range(len(self._program.matrices))}
         samples = len(next(iter(inputs.values())))
-        runs = [self._run_once(run) for run in runs_of(batch, inputs, 0, samples)]
-        return joined_runs(batch, runs, samples)
+        runs = [self._run_once(run) for run in runs_of(self._batch, inputs, 0, samples)]
+        return joined_runs(self._batch, runs, samples)
 
     def _run_once(self, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         tensors = dict(tensors)
