@@ -25,7 +25,7 @@ from rcompile.passes.fold_constants import fold_constants
 from rcompile.passes.lower import lower
 from rcompile.passes.partition import partition
 from rcompile.passes.place import place
-from rcompile.passes.quantize import Precision, needs_ranges, quantize
+from rcompile.passes.quantize import Precision, float_operators, needs_ranges, quantize
 from rcompile.passes.replicate import replicate
 from rcompile.passes.schedule import schedule
 from rcompile.passes.slice_inputs import slice_inputs
@@ -77,7 +77,7 @@ def compile_file(
     matrices = trace.run(lower, quantized)
     placed = map_matrices(matrices, target, options, trace)
 
-    came_quantized = ranges_from == "model"
+    came_quantized = quantized is simple
     reference = embedded(path) if came_quantized else to_onnx(quantized)
     compiled = Compiled(placed, reference, "model" if came_quantized else "rcompile", as_dict(target))
     with trace.phase("write"):
@@ -124,9 +124,10 @@ def quantize_floats(
     graph: Graph, calibration: DataSet | None, data: DataSet | None, options: Options, trace: Trace
 ) -> tuple[Graph, str]:
     """Quantize what is float; return the graph and where its ranges come from. Quantized models stay as they are."""
+    precision = Precision(options.weight_bits, options.input_bits)
     tensors = needs_ranges(graph)
     if not tensors:
-        return graph, "model"
+        return (trace.run(quantize, graph, {}, precision) if float_operators(graph) else graph), "model"
     if calibration is not None:
         samples, origin = calibration, "calibration"
     elif data is not None:
@@ -135,7 +136,7 @@ def quantize_floats(
         samples, origin = random_data(graph, options.seed, None), "random"
     with trace.phase("calibrate"):
         ranges = calibrate(graph, tensors, list(in_batches(graph, samples)))
-    return trace.run(quantize, graph, ranges, Precision(options.weight_bits, options.input_bits)), origin
+    return trace.run(quantize, graph, ranges, precision), origin
 
 
 def in_batches(graph: Graph, samples: DataSet) -> Iterator[dict[str, Array]]:

@@ -172,3 +172,23 @@ def test_a_condition_that_multiplies_is_named(maker, tmp_path):
     result = compiled(maker.model({"x": [1, 6]}, {"y": [1, 6]}), tmp_path, x=uniform(6, 6))
     assert result.verified.exact.passed
     assert "UNCOUNTED_PRODUCT" in {item.code for item in report_of(result).diagnostics}
+
+
+@pytest.mark.parametrize("given", ["weight", "input"])
+def test_a_model_quantized_by_half_is_completed(maker, tmp_path, given):
+    step = [maker.constant("s", np.array(0.01, np.float32)), maker.constant("z", np.array(0, np.int8))]
+    data, weight = "x", maker.weight("w", 6, 4)
+    if given == "input":
+        maker.add("QuantizeLinear", ["x", *step], "xq")
+        data = maker.add("DequantizeLinear", ["xq", *step], "xd")
+    else:
+        codes = maker.constant("codes", maker.rng.integers(-127, 128, (6, 4)).astype(np.int8))
+        weight = maker.add("DequantizeLinear", [codes, *step], "wd")
+    maker.add("MatMul", [data, weight], "y")
+    result = compiled(maker.model({"x": ["N", 6]}, {"y": ["N", 4]}), tmp_path, x=uniform(9, 6))
+    assert result.verified.exact.passed
+    assert result.compiled.quantized_by == "rcompile"
+    assert result.verified.accuracy.quantization_error < 0.02
+    assert [item.placed for item in result.compiled.placed.program.source.placements if item.op_type == "MatMul"] == [
+        "crossbar"
+    ]

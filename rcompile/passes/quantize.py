@@ -2,7 +2,7 @@
 
 `Conv(x, W)` becomes `Conv(Dequantize(Quantize(x)), Dequantize(W'))`. Weights: symmetric, a scale per output
 column. Inputs: one scale and zero point a tensor, from calibrated ranges (Krishnamoorthi, 2018). What a model
-quantized itself keeps its own scales.
+quantized itself, weights or inputs, keeps its own scales.
 """
 
 from collections.abc import Mapping
@@ -32,25 +32,34 @@ class Precision:
     input_bits: int = 8
 
 
+@dataclass(frozen=True)
+class FloatOperator:
+    """A product of which the data, the weights or both are still float."""
+
+    operator: MatrixOperator
+    data: bool
+    weight: bool
+
+
 def needs_ranges(graph: Graph) -> tuple[str, ...]:
     """Return the float tensors whose ranges must be known, in order."""
-    operators = float_operators(graph)
-    return tuple(dict.fromkeys(operator.data for operator in operators.values()))
+    return tuple(dict.fromkeys(item.operator.data for item in float_operators(graph).values() if item.data))
 
 
-def float_operators(graph: Graph) -> dict[str, MatrixOperator]:
-    """Return the matrix operators with constant float32 weights whose data is float32."""
+def float_operators(graph: Graph) -> dict[str, FloatOperator]:
+    """Return the products with static weights that lack a quantization; all that is float in them is float32."""
     found = {}
     for node in graph.nodes:
         operator = recognise(node, graph)
-        if isinstance(operator, Refusal) or operator.weight not in graph.constants:
+        if isinstance(operator, Refusal) or operator.vectors == 0:
             continue
-        data = graph.values.get(operator.data)
-        if graph.constants[operator.weight].size == 0 or operator.vectors == 0:
-            continue
-        is_float = graph.constants[operator.weight].dtype == np.float32 and data is not None and data.dtype == "float32"
-        if is_float and not is_dequantized(operator.data, graph):
-            found[node.name] = operator
+        value = graph.values.get(operator.data)
+        weight = graph.constants.get(operator.weight)
+        item = FloatOperator(operator, not is_dequantized(operator.data, graph), weight is not None)
+        data_fits = not item.data or (value is not None and value.dtype == "float32")
+        weight_fits = weight is None or (weight.dtype == np.float32 and weight.size > 0)
+        if data_fits and weight_fits and (item.data or item.weight):
+            found[node.name] = item
     return found
 
 
@@ -73,18 +82,21 @@ def quantize(graph: Graph, ranges: Mapping[str, Range], precision: Precision) ->
     renamed: dict[str, str] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
-        operator = operators.get(node.name)
-        if operator is None:
+        item = operators.get(node.name)
+        if item is None:
             nodes.append(node)
             continue
-        if operator.data not in renamed:
-            least, largest = ranges[operator.data]
-            added, renamed[operator.data] = draft.quantize_input(operator.data, least, largest, precision.input_bits)
-            nodes += added
-        weight_node, weight = draft.quantize_weight(
-            operator, f"{node.name}.weight", precision.weight_bits, graph.at(node)
-        )
-        nodes += [weight_node, replace(node, inputs=(renamed[operator.data], weight, *node.inputs[2:]))]
+        data, weight = node.inputs[:2]
+        if item.data:
+            if data not in renamed:
+                added, renamed[data] = draft.quantize_input(data, *ranges[data], precision.input_bits)
+                nodes += added
+            data = renamed[data]
+        if item.weight:
+            name = f"{node.name}.weight"
+            added_node, weight = draft.quantize_weight(item.operator, name, precision.weight_bits, graph.at(node))
+            nodes.append(added_node)
+        nodes.append(replace(node, inputs=(data, weight, *node.inputs[2:])))
     read = {name for node in nodes for name in node.reads()} | set(graph.output_names())
     constants = {name: array for name, array in draft.constants.items() if name in read}
     return replace(graph, nodes=tuple(nodes), constants=constants, values=draft.values, bits=draft.bits)
