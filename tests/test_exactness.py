@@ -22,15 +22,16 @@ ROWS = (32, 64, 128, 256, 512)
 ALL = list(itertools.product(SCHEMES, CELL_BITS, DAC_BITS, ROWS))
 SOME = [
     ("offset", 1, 2, 32),
-    ("offset_flip", 2, 1, 128),
-    ("differential_columns", 4, 1, 64),
+    ("offset", 2, 1, 64),
     ("offset", 4, 2, 512),
     ("offset_flip", 1, 2, 256),
-    ("differential_columns", 1, 1, 512),
+    ("offset_flip", 2, 1, 128),
     ("offset_flip", 4, 1, 32),
+    ("differential_columns", 1, 1, 512),
     ("differential_columns", 2, 2, 128),
+    ("differential_columns", 4, 1, 64),
 ]
-"""Each value of each choice, and each pair of scheme with cell and DAC bits, at a tenth of the cost."""
+"""Each size, and each pair of scheme, cell bits and DAC bits, at a tenth of the cost."""
 
 EXAMPLES = (
     "digits_mlp",
@@ -108,7 +109,7 @@ def third_party_files(name: str, folder: Path, samples: int) -> tuple[Path, Path
 @pytest.mark.parametrize("name", THIRD_PARTY)
 def test_third_party_models_are_exact_however_mapped(name, tmp_path):
     files = third_party_files(name, tmp_path, 2)
-    for config in SOME[:4] if "resnet14" in name else SOME:
+    for config in SOME[::2] if "resnet14" in name else SOME:
         assert_exact(compile_exactly(*files, config, tmp_path))
 
 

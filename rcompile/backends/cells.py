@@ -60,8 +60,13 @@ def block_levels(item: CrossbarMatrix, block: np.void) -> NDArray[np.integer]:
     columns = slice(block["column_start"], block["column_stop"])
     weight_slice = item.weight_slices[block["weight_slice"]]
     levels = weight_slice.of(item.encoding.codes[block["polarity"], block["group"], rows, columns])
+    flips = block_flips(item, block)
+    return levels if flips is None else np.where(flips, weight_slice.mask - levels, levels)
+
+
+def block_flips(item: CrossbarMatrix, block: np.void) -> NDArray[np.bool_] | None:
+    """Return which columns of a block are stored inverted; None where the scheme inverts none."""
     if item.flips is None:
-        return levels
+        return None
     part = item.row_cuts.index(int(block["row_start"]))
-    flips = item.flips[block["group"], part, block["weight_slice"], columns]
-    return np.where(flips, weight_slice.mask - levels, levels)
+    return item.flips[block["group"], part, block["weight_slice"], block["column_start"] : block["column_stop"]]

@@ -8,8 +8,8 @@ as it is by the reference, to which this engine is equal bit for bit (tests/back
 import numpy as np
 from numpy.typing import NDArray
 
-from rcompile.backends.cells import Crossbars
-from rcompile.backends.reference import block_flips, copy_of_vector, corrected
+from rcompile.backends.cells import Crossbars, block_flips
+from rcompile.backends.reference import copy_of_vector, corrected
 from rcompile.errors import InternalError
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.placed import PlacedProgram
@@ -66,7 +66,6 @@ class Functional:
 def signed(item: CrossbarMatrix, block: np.void, cells: np.ndarray) -> np.ndarray:
     """Return what a block's cells contribute to the weights."""
     weight_slice = item.weight_slices[block["weight_slice"]]
-    levels = cells
-    if item.flips is not None:
-        levels = np.where(block_flips(item, block), weight_slice.mask - cells, cells)
+    flips = block_flips(item, block)
+    levels = cells if flips is None else np.where(flips, weight_slice.mask - cells, cells)
     return levels * float((-1 if block["polarity"] else 1) * 2**weight_slice.shift)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from rcompile.backends.cells import Crossbars
+from rcompile.backends.cells import Crossbars, block_flips
 from rcompile.ir.crossbar import CrossbarMatrix, exact_adc_bits
 from rcompile.ir.graph import Array
 from rcompile.ir.placed import PlacedProgram
@@ -127,7 +127,7 @@ class Reading:
         outputs = slice(int(block["column_start"]), int(block["column_stop"]))
         row, column = int(place["row"]), int(place["column"])
         weight_slice = item.weight_slices[block["weight_slice"]]
-        flips = None if item.flips is None else block_flips(item, block)
+        flips = block_flips(item, block)
         return cls(
             group=int(block["group"]),
             inputs=inputs,
@@ -162,13 +162,6 @@ def convert(item: CrossbarMatrix, sums: np.ndarray) -> np.ndarray:
     """Return ADC codes of column sums: one code a level, clipped at 2^bits - 1."""
     assert item.adc is not None
     return np.minimum(sums, sums.dtype.type(2**item.adc.bits - 1))
-
-
-def block_flips(item: CrossbarMatrix, block: np.void) -> NDArray[np.bool_]:
-    """Return which columns of a block are stored inverted."""
-    assert item.flips is not None
-    part = item.row_cuts.index(int(block["row_start"]))
-    return item.flips[block["group"], part, block["weight_slice"], block["column_start"] : block["column_stop"]]
 
 
 def corrected(item: CrossbarMatrix, sums: np.ndarray, vectors: np.ndarray) -> NDArray[np.int64]:

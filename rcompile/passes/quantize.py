@@ -80,6 +80,7 @@ def quantize(graph: Graph, ranges: Mapping[str, Range], precision: Precision) ->
     operators = float_operators(graph)
     draft = Draft(Names(graph), dict(graph.constants), dict(graph.values), dict(graph.bits))
     renamed: dict[str, str] = {}
+    weights: dict[tuple[str, int], str] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
         item = operators.get(node.name)
@@ -93,9 +94,14 @@ def quantize(graph: Graph, ranges: Mapping[str, Range], precision: Precision) ->
                 nodes += added
             data = renamed[data]
         if item.weight:
-            name = f"{node.name}.weight"
-            added_node, weight = draft.quantize_weight(item.operator, name, precision.weight_bits, graph.at(node))
-            nodes.append(added_node)
+            key = (weight, item.operator.output_axis)  # operators that share a weight share its codes
+            if key not in weights:
+                name = f"{node.name}.weight"
+                added_node, weights[key] = draft.quantize_weight(
+                    item.operator, name, precision.weight_bits, graph.at(node)
+                )
+                nodes.append(added_node)
+            weight = weights[key]
         nodes.append(replace(node, inputs=(data, weight, *node.inputs[2:])))
     read = {name for node in nodes for name in node.reads()} | set(graph.output_names())
     constants = {name: array for name, array in draft.constants.items() if name in read}

@@ -11,6 +11,7 @@ import numpy as np
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.graph import Value
 from rcompile.ir.placed import PlacedProgram
+from rcompile.mapper.traffic import PARTIAL_SUM_BYTES
 from rcompile.report.diagnostics import diagnose
 from rcompile.report.schema import (
     SCHEMA_VERSION,
@@ -37,8 +38,6 @@ from rcompile.report.schema import (
     Verification,
 )
 from rcompile.result import Result
-
-PARTIAL_SUM_BYTES = 4
 
 
 def build_report(
