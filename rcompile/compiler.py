@@ -6,8 +6,9 @@ from pathlib import Path
 from rcompile.backends.executor import runs_of
 from rcompile.devices import IDEAL
 from rcompile.frontend.calibrate import calibrate
-from rcompile.frontend.export import to_onnx
-from rcompile.frontend.load import embedded, file_digest, load
+from rcompile.frontend.export import to_model
+from rcompile.frontend.load import Source, load, needs_conversion, original_model
+from rcompile.frontend.parse import file_digest
 from rcompile.ir import container
 from rcompile.ir.container import Compiled
 from rcompile.ir.crossbar import CrossbarProgram
@@ -19,15 +20,17 @@ from rcompile.mapper.replication import balanced_copies
 from rcompile.options import Options
 from rcompile.passes.assign_adcs import assign_adcs
 from rcompile.passes.canonicalize import canonicalize
+from rcompile.passes.expand import expand
 from rcompile.passes.flip_weights import flip_weights
 from rcompile.passes.fold_batch_norm import fold_batch_norm
 from rcompile.passes.fold_constants import fold_constants
-from rcompile.passes.lower import lower
+from rcompile.passes.lower import lower, require_mapped
 from rcompile.passes.partition import partition
 from rcompile.passes.place import place
-from rcompile.passes.quantize import Precision, float_operators, needs_ranges, quantize
+from rcompile.passes.quantize import Precision, is_float, needs_ranges, quantize
 from rcompile.passes.replicate import replicate
 from rcompile.passes.schedule import schedule
+from rcompile.simplify import simplify
 from rcompile.passes.slice_inputs import slice_inputs
 from rcompile.pipeline import Trace
 from rcompile.result import Result
@@ -39,7 +42,7 @@ from rcompile.verification.verify import verify_file
 CALIBRATION_BATCH = 16
 
 PASSES = (
-    fold_constants, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, flip_weights, assign_adcs,
+    fold_constants, expand, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, flip_weights, assign_adcs,
     replicate, place, schedule,
 )  # fmt: skip
 """In the order in which they run."""
@@ -67,26 +70,29 @@ def compile_file(
         calibration_path: samples for the activation ranges of a float model; without, those of `data_path`.
     """
     with trace.phase("load"):
-        graph = load(path)
+        source = Source(options.dimensions, weightless=options.weightless, seed=options.seed)
+        graph = load(path, source)
         sha256 = file_digest(path)
         data = data_for(graph, data_path)
         calibration = data_for(graph, calibration_path)
 
     simple = simplify(graph, trace)
     quantized, ranges_from = quantize_floats(simple, calibration, data, options, trace)
-    matrices = trace.run(lower, quantized)
+    matrices = require_mapped(trace.run(lower, quantized))
     placed = map_matrices(matrices, target, options, trace)
 
     came_quantized = quantized is simple
-    reference = embedded(path) if came_quantized else to_onnx(quantized)
-    compiled = Compiled(placed, reference, "model" if came_quantized else "rcompile", as_dict(target))
+    as_written = came_quantized and not needs_conversion(graph) and not options.weightless
+    reference = original_model(path, source) if as_written else to_model(quantized)
+    quantized_by = "model" if came_quantized else "rcompile"
+    compiled = Compiled(placed, reference.proto, reference.weights, quantized_by, as_dict(target))
     with trace.phase("write"):
         program_hash = container.save(compiled, program_path)
 
     verified = None
-    if options.verify:
+    if options.verify and not options.weightless:
         samples = data or random_data(graph, options.seed, calibration)
-        original = None if came_quantized else path
+        original = None if came_quantized or needs_conversion(graph) else path
         verified = verify_file(program_path, samples, trace, exact_samples=options.exact_samples, original=original)
     return Result(
         path=path,
@@ -113,21 +119,14 @@ def ignored(options: Options, calibration_path: Path | None) -> tuple[str, ...]:
     return tuple(name for name, given in asked.items() if given)
 
 
-def simplify(graph: Graph, trace: Trace) -> Graph:
-    """Fold what needs no computation at run time."""
-    graph = trace.run(fold_constants, graph)
-    graph = trace.run(canonicalize, graph)
-    return trace.run(fold_batch_norm, graph)
-
-
 def quantize_floats(
     graph: Graph, calibration: DataSet | None, data: DataSet | None, options: Options, trace: Trace
 ) -> tuple[Graph, str]:
     """Quantize what is float; return the graph and where its ranges come from. Quantized models stay as they are."""
     precision = Precision(options.weight_bits, options.input_bits)
-    tensors = needs_ranges(graph)
+    tensors = needs_ranges(graph, precision)
     if not tensors:
-        return (trace.run(quantize, graph, {}, precision) if float_operators(graph) else graph), "model"
+        return (trace.run(quantize, graph, {}, precision) if is_float(graph) else graph), "model"
     if calibration is not None:
         samples, origin = calibration, "calibration"
     elif data is not None:
@@ -135,7 +134,7 @@ def quantize_floats(
     else:
         samples, origin = random_data(graph, options.seed, None), "random"
     with trace.phase("calibrate"):
-        ranges = calibrate(graph, tensors, list(in_batches(graph, samples)))
+        ranges = calibrate(graph, tensors, in_batches(graph, samples))
     return trace.run(quantize, graph, ranges, precision), origin
 
 
@@ -162,7 +161,8 @@ def copies_of(program: CrossbarProgram, target: Target, options: Options) -> tup
     if not options.replicate or sum(costs) > target.crossbars_available:
         return (1,) * len(costs)
     vectors = [item.matrix.vectors for item in program.matrices]
-    return balanced_copies(vectors, costs, target.crossbars_available)
+    serial = [item.matrix.serial for item in program.matrices]
+    return balanced_copies(vectors, costs, target.crossbars_available, serial)
 
 
 def data_for(graph: Graph, path: Path | None) -> DataSet | None:

@@ -1,10 +1,11 @@
 """What a user can choose, beyond model, data and target."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from rcompile.errors import UsageError
 
-LIMITS = {"weight_bits": (1, 16), "input_bits": (1, 16), "exact_samples": (0, 2**31), "seed": (0, 2**63)}
+LIMITS = {"weight_bits": (1, 24), "input_bits": (1, 24), "exact_samples": (0, 2**31), "seed": (0, 2**63)}
 """Least and largest value of the options that are numbers."""
 
 
@@ -13,12 +14,14 @@ class Options:
     """Choices of one compilation; UsageError where one is out of its range.
 
     Attributes:
-        weight_bits: of float models' weights, 1 to 16; quantized models keep their own.
-        input_bits: of float models' activations, 1 to 16.
+        weight_bits: of float models' weights, 1 to 24; quantized models keep their own.
+        input_bits: of float models' activations, 1 to 24.
         replicate: copy matrices until the target's crossbars are used, for the shortest pipeline interval.
         verify: execute the program and compare it with the model.
         exact_samples: samples of the exact comparison; 0: as many as a work limit of some seconds allows.
         seed: of everything that is drawn at random.
+        dimensions: sizes of free dimensions, by name or INPUT.AXIS.
+        weightless: take random weights where the file has none; nothing is verified then.
     """
 
     weight_bits: int = 8
@@ -27,9 +30,14 @@ class Options:
     verify: bool = True
     exact_samples: int = 0
     seed: int = 0
+    dimensions: Mapping[str, int] = field(default_factory=dict)
+    weightless: bool = False
 
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
                 raise UsageError(f"{name} must be a whole number from {low} to {high}, is {value!r}")
+        for name, size in self.dimensions.items():
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise UsageError(f"the dimension '{name}' must be a whole number of at least 1, is {size!r}")

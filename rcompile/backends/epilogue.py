@@ -8,6 +8,8 @@ from rcompile.ir.matrix import Epilogue
 
 def apply(epilogue: Epilogue, accumulators: NDArray[np.int64]) -> np.ndarray:
     """Return the outputs of accumulators (vectors, G * N): codes where requantized, else float32."""
+    if epilogue.integer:
+        return accumulators.astype(np.int32)
     total = accumulators if epilogue.integer_bias is None else accumulators + epilogue.integer_bias
     end = epilogue.requantize
     if end is not None and end.multiplier is not None:

@@ -11,8 +11,8 @@ from rcompile.backends.epilogue import apply
 from rcompile.backends.im2col import tensor_of, vectors_of
 from rcompile.errors import UnsupportedError
 from rcompile.frontend.runtime import Session
-from rcompile.ir.graph import Batch
-from rcompile.ir.matrix import Segment
+from rcompile.ir.graph import Batch, Value
+from rcompile.ir.matrix import Loop, Matrix, MatrixProgram, Segment, Step
 from rcompile.ir.placed import PlacedProgram
 
 Tensors = Mapping[str, np.ndarray]
@@ -44,6 +44,75 @@ class Engine(Protocol):
         ...
 
 
+Product = Callable[[int, list[np.ndarray]], list[np.ndarray]]
+"""A matrix's index and its input codes, run by run, to its outputs."""
+
+
+class Interpreter:
+    """Executes a program's steps: segments and loops here, matrices by `product`."""
+
+    def __init__(self, source: MatrixProgram, product: Product) -> None:
+        self._source = source
+        self._product = product
+        self._sessions = [Session(segment.model) for segment in source.segments]
+
+    def run(self, runs: Sequence[Tensors]) -> list[dict[str, np.ndarray]]:
+        """Return the outputs of each run."""
+        tensors: dict[str, list[np.ndarray]] = {name: [run[name] for run in runs] for name in runs[0]}
+        self._steps(self._source.order, tensors, len(runs))
+        for value in self._source.outputs:
+            require_rank(value, tensors[value.name])
+        names = [value.name for value in self._source.outputs]
+        return [{name: tensors[name][index] for name in names} for index in range(len(runs))]
+
+    def _steps(self, order: tuple[Step, ...], tensors: dict[str, list[np.ndarray]], runs: int) -> None:
+        for step in order:
+            item = self._source.at(step)
+            if isinstance(item, Segment):
+                session = self._sessions[step.index]
+                found = [session.run({name: tensors[name][i] for name in item.inputs}) for i in range(runs)]
+                tensors.update({name: [result[name] for result in found] for name in item.outputs})
+            elif isinstance(item, Matrix):
+                tensors[item.output] = self._product(step.index, tensors[item.input.tensor])
+            else:
+                self._loop(item, tensors, runs)
+
+    def _loop(self, loop: Loop, tensors: dict[str, list[np.ndarray]], runs: int) -> None:
+        """Repeat a loop's steps; all runs advance together as long as their sequences last."""
+        lengths = [len(array) for array in tensors[loop.scanned[0].outside]]
+        if len(set(lengths)) > 1:
+            apart = [self._loop_of_one(loop, tensors, index) for index in range(runs)]
+            tensors.update({name: [one[name] for one in apart] for name in loop.outputs})
+            return
+        inside = {state.inside: tensors[state.initial] for state in loop.states}
+        collected: dict[str, list[list[np.ndarray]]] = {stream.outside: [] for stream in loop.collected}
+        for number in range(lengths[0]):
+            local = {**tensors, **inside}
+            local |= {s.inside: [array[number] for array in tensors[s.outside]] for s in loop.scanned}
+            self._steps(loop.order, local, runs)
+            inside = {state.inside: local[state.following] for state in loop.states}
+            for stream in loop.collected:
+                collected[stream.outside].append(local[stream.inside])
+        tensors.update({state.final: inside[state.inside] for state in loop.states})
+        for name, parts in collected.items():
+            tensors[name] = [np.stack([part[index] for part in parts]) for index in range(runs)]
+
+    def _loop_of_one(self, loop: Loop, tensors: dict[str, list[np.ndarray]], index: int) -> dict[str, np.ndarray]:
+        own = {name: [arrays[index]] for name, arrays in tensors.items()}
+        self._loop(loop, own, 1)
+        return {name: own[name][0] for name in loop.outputs}
+
+
+def require_rank(value: Value, arrays: Sequence[np.ndarray]) -> None:
+    """Refuse an output that contradicts what the model says of it: an evaluator erred."""
+    for array in arrays:
+        if value.shape is not None and isinstance(array, np.ndarray) and array.ndim != len(value.shape):
+            raise UnsupportedError(
+                f"the output '{value.name}' has {array.ndim} axes, the model says {len(value.shape)}",
+                hint="an evaluator of digital operators errs, or the model states a wrong shape: export it again",
+            )
+
+
 class Executor:
     """A program ready to run on an engine.
 
@@ -56,7 +125,7 @@ class Executor:
         self.engine = engine
         self.source = engine.placed.program.source
         self._observe = observe
-        self._sessions = {segment.name: Session(segment.model) for segment in self.source.segments}
+        self._interpreter = Interpreter(self.source, self._matrix)
 
     def run(self, inputs: Tensors, progress: Callable[[int], None] | None = None) -> dict[str, np.ndarray]:
         """Return the model's outputs, samples along axis 0.
@@ -76,21 +145,15 @@ class Executor:
 
     def samples_at_once(self) -> int:
         """Return how many samples keep the largest matrix's vectors within bounds."""
-        largest = max(m.vectors * m.groups * m.rows * (1 if m.input.bits <= 8 else 2) for m in self.source.matrices)
-        return max(1, VECTOR_BYTES // largest)
+        sizes = (m.vectors * m.groups * m.rows * -(-m.input.bits // 8) for m in self.source.matrices)
+        return max(1, VECTOR_BYTES // max([*sizes, 1]))
+
+    def run_once(self, inputs: Tensors) -> dict[str, np.ndarray]:
+        """Return the outputs for exactly what the model is fed."""
+        return self._interpreter.run([inputs])[0]
 
     def _run_chunk(self, runs: Sequence[Tensors], samples: int) -> dict[str, np.ndarray]:
-        tensors: dict[str, list[np.ndarray]] = {name: [run[name] for run in runs] for name in runs[0]}
-        for index, step in zip(self.source.order, self.source.steps(), strict=True):
-            if isinstance(step, Segment):
-                session = self._sessions[step.name]
-                found = [session.run({name: tensors[name][i] for name in step.inputs}) for i in range(len(runs))]
-                tensors.update({name: [result[name] for result in found] for name in step.outputs})
-            else:
-                tensors[step.output] = self._matrix(index, tensors[step.input.tensor])
-        names = [value.name for value in self.source.outputs]
-        results = [{name: tensors[name][index] for name in names} for index in range(len(runs))]
-        return joined_runs(self.source.batch, results, samples)
+        return joined_runs(self.source.batch, self._interpreter.run(runs), samples)
 
     def _matrix(self, index: int, codes: list[np.ndarray]) -> list[np.ndarray]:
         matrix = self.source.matrices[index]

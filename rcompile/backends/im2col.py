@@ -1,9 +1,11 @@
 """Convolution inputs as vectors."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from rcompile.ir.matrix import Matrix
+from rcompile.ir.matrix import Matrix, Window
 
 
 def vectors_of(matrix: Matrix, codes: np.ndarray) -> np.ndarray:
@@ -17,13 +19,14 @@ def vectors_of(matrix: Matrix, codes: np.ndarray) -> np.ndarray:
         (vectors, G, K) unsigned: code - minimum. Padding holds the zero point. Row order: channel, then kernel.
     """
     low = matrix.input.minimum
-    unsigned = (codes.astype(np.int32) - low).astype(np.uint8 if matrix.input.bits <= 8 else np.uint16)
+    width = matrix.input.bits
+    kind = np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint32
+    unsigned = (codes.astype(np.int32) - low).astype(kind)
     window = matrix.window
     if window is None:
         return unsigned.reshape(-1, 1, matrix.rows)
     axes = len(window.kernel)
-    pads = [(0, 0), (0, 0), *zip(window.pads_begin, window.pads_end, strict=True)]
-    padded = np.pad(unsigned, pads, constant_values=matrix.input.zero_point - low)
+    padded = padded_input(unsigned, window, matrix.input.zero_point - low)
     reach = tuple((k - 1) * d + 1 for k, d in zip(window.kernel, window.dilations, strict=True))
     views = sliding_window_view(padded, reach, axis=tuple(range(2, 2 + axes)))
     picked = views[
@@ -39,6 +42,26 @@ def vectors_of(matrix: Matrix, codes: np.ndarray) -> np.ndarray:
     grouped = picked.reshape(samples, matrix.groups, channels, *window.output_shape, *window.kernel)
     order = (0, *range(3, 3 + axes), 1, 2, *range(3 + axes, 3 + 2 * axes))
     return grouped.transpose(order).reshape(samples * window.positions, matrix.groups, matrix.rows)
+
+
+def padded_input(codes: np.ndarray, window: Window, zero: int) -> np.ndarray:
+    """Return a convolution's input with zeros between and around, or cut off where pads are negative."""
+    if any(step > 1 for step in window.spacing):
+        spread = [(size - 1) * step + 1 for size, step in zip(window.input_shape, window.spacing, strict=True)]
+        apart = np.full((*codes.shape[:2], *spread), zero, codes.dtype)
+        apart[every(slice(None, None, step) for step in window.spacing)] = codes
+        codes = apart
+    pads = list(zip(window.pads_begin, window.pads_end, strict=True))
+    if any(pad < 0 for pair in pads for pad in pair):
+        inner = [slice(max(-b, 0), size - max(-e, 0)) for (b, e), size in zip(pads, codes.shape[2:], strict=True)]
+        codes = codes[every(inner)]
+        pads = [(max(b, 0), max(e, 0)) for b, e in pads]
+    return np.pad(codes, [(0, 0), (0, 0), *pads], constant_values=zero)
+
+
+def every(spatial: Iterable[slice]) -> tuple[slice, ...]:
+    """Return the index of all samples and channels, and of some positions."""
+    return (slice(None), slice(None), *spatial)
 
 
 def tensor_of(matrix: Matrix, outputs: np.ndarray, codes_shape: tuple[int, ...]) -> np.ndarray:

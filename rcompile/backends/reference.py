@@ -169,7 +169,8 @@ def corrected(item: CrossbarMatrix, sums: np.ndarray, vectors: np.ndarray) -> ND
     encoding, matrix = item.encoding, item.matrix
     inputs = vectors.sum(axis=2, dtype=np.int64)
     zero = matrix.input.zero_point - matrix.input.minimum
-    total = encoding.step * sums.astype(np.int64) + inputs[:, :, None] * encoding.offset
+    total = encoding.step * sums.astype(np.int64)
+    total += inputs[:, :, None] * encoding.offset
     total -= zero * encoding.column_sums
     return total.reshape(len(vectors), -1)
 

@@ -30,7 +30,7 @@ app = App(
     result_action="return_value",
 )
 
-Bits = Annotated[int, Parameter(validator=Number(gte=1, lte=16))]
+Bits = Annotated[int, Parameter(validator=Number(gte=1, lte=24))]
 Debug = Annotated[bool, Parameter(negative=(), show_default=False, help="Show a traceback when something fails.")]
 Data = Annotated[
     Path | None,
@@ -49,6 +49,24 @@ Settings = Annotated[
         negative=(),
         consume_multiple=False,
         help="Override a field of the target, FIELD=VALUE (e.g. crossbar.rows=256); may be repeated.",
+    ),
+]
+Dimensions = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--dim",
+        show_default=False,
+        negative=(),
+        consume_multiple=False,
+        help="Size of a free dimension, NAME=SIZE, or INPUT.AXIS=SIZE where it has no name; may be repeated.",
+    ),
+]
+Weightless = Annotated[
+    bool,
+    Parameter(
+        negative=(),
+        show_default=False,
+        help="Map a model whose weights are missing by its shapes: random weights, nothing verified.",
     ),
 ]
 
@@ -70,8 +88,10 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="The folder to write; default: MODEL.rcompile.")
     ] = None,
-    weight_bits: Annotated[Bits, Parameter(help="Bits of a float model's weights, 1 to 16.")] = 8,
-    input_bits: Annotated[Bits, Parameter(help="Bits of a float model's activations, 1 to 16.")] = 8,
+    dim: Dimensions = (),
+    weightless: Weightless = False,
+    weight_bits: Annotated[Bits, Parameter(help="Bits of a float model's weights, 1 to 24.")] = 8,
+    input_bits: Annotated[Bits, Parameter(help="Bits of a float model's activations, 1 to 24.")] = 8,
     replicate: Annotated[
         bool,
         Parameter(
@@ -124,7 +144,16 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
             data=data,
             calibration=calibration,
             output=folder,
-            options=Options(weight_bits, input_bits, replicate, verify, exact_samples, seed),
+            options=Options(
+                weight_bits=weight_bits,
+                input_bits=input_bits,
+                replicate=replicate,
+                verify=verify,
+                exact_samples=exact_samples,
+                seed=seed,
+                dimensions=parse_dimensions(dim),
+                weightless=weightless,
+            ),
             trace=Trace(print_after=print_ir_after, show=lambda text: print(text, file=sys.stderr), progress=progress),  # noqa: T201
             command=("rcompile", *sys.argv[1:]),
         )
@@ -175,12 +204,16 @@ def inspect(
     /,
     *,
     blocks: Annotated[bool, Parameter(negative=(), help="List every block with its place.")] = False,
+    dim: Dimensions = (),
+    weightless: Weightless = False,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """Show what a program holds, or what of a model can be mapped."""
     from rcompile.cli.inspect import inspect_file
+    from rcompile.frontend.load import Source
 
-    inspect_file(file, human_console(to_stderr=False), blocks=blocks)
+    source = Source(parse_dimensions(dim), weightless=weightless)
+    inspect_file(file, human_console(to_stderr=False), source, blocks=blocks)
     return 0
 
 
@@ -223,6 +256,17 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
         if not equals:
             raise UsageError(f"--set: '{text}' is not FIELD=VALUE", hint="for example --set crossbar.rows=256")
         found[name.strip()] = value.strip()
+    return found
+
+
+def parse_dimensions(settings: tuple[str, ...]) -> dict[str, int]:
+    """Split NAME=SIZE texts; a name may hold an equals sign."""
+    found = {}
+    for text in settings:
+        name, _, size = text.rpartition("=")
+        if not name or not size.strip().isdecimal() or int(size) < 1:
+            raise UsageError(f"--dim: '{text}' is not NAME=SIZE", hint="for example --dim sequence=128")
+        found[name.strip()] = int(size)
     return found
 
 

@@ -11,23 +11,24 @@ from rich.table import Table
 
 from rcompile.api import program_file
 from rcompile.errors import Origin, VerificationFailed
-from rcompile.frontend.load import load
+from rcompile.frontend.load import Source, load
 from rcompile.ir import container
 from rcompile.passes.lower import lower
 from rcompile.passes.quantize import Precision, needs_ranges, quantize
+from rcompile.simplify import simplify
+from rcompile.pipeline import Trace
 from rcompile.report.console import plural
 from rcompile.targets import Target
 from rcompile.targets.schema import SECTIONS, rules
 from rcompile.verification.checker import Unsound, check_program
-from rcompile.verification.verify import simplified
 
 
-def inspect_file(path: Path, console: Console, *, blocks: bool) -> None:
+def inspect_file(path: Path, console: Console, source: Source, *, blocks: bool) -> None:
     """Show a program or a model."""
     if path.suffix == ".rcx" or (path.is_dir() and (path / "program.rcx").exists()):
         inspect_program(program_file(path), console, blocks=blocks)
     else:
-        inspect_model(path, console)
+        inspect_model(path, console, source)
 
 
 def inspect_program(path: Path, console: Console, *, blocks: bool) -> None:
@@ -44,8 +45,8 @@ def inspect_program(path: Path, console: Console, *, blocks: bool) -> None:
     else:
         lines = [line for line in program.lines() if not line.startswith("    ")]
         console.print(escape("\n".join(lines)), soft_wrap=True)
-    for step in program.source.steps():
-        console.print(escape(f"  step {step}"), soft_wrap=True)
+    for line in program.source.lines(program.source.order, "  step "):
+        console.print(escape(line), soft_wrap=True)
     plan = placed.floorplan
     console.print(
         f"{plural(len(program.blocks), 'block')} on {plan.crossbars_used:,} of {plan.crossbars_available:,} crossbars, "
@@ -61,13 +62,14 @@ def inspect_program(path: Path, console: Console, *, blocks: bool) -> None:
         raise VerificationFailed(f"the program is unsound: {rule}", at=Origin(str(path))) from rule
 
 
-def inspect_model(path: Path, console: Console) -> None:
+def inspect_model(path: Path, console: Console, source: Source) -> None:
     """Show where each operator of a model would go; ranges are made up, since they decide nothing about that."""
-    graph = simplified(load(path))
+    graph = simplify(load(path, source), Trace())
     console.print(escape(f"{path}: opset {graph.opsets.get('', '?')}, batch axis {graph.batch}"))
     for value in (*graph.inputs, *graph.outputs):
         console.print(escape(f"  {'input' if value in graph.inputs else 'output'} {value}"))
-    quantized = quantize(graph, dict.fromkeys(needs_ranges(graph), (-1.0, 1.0)), Precision())
+    precision = Precision()
+    quantized = quantize(graph, dict.fromkeys(needs_ranges(graph, precision), (-1.0, 1.0)), precision)
     count: Counter[tuple[str, str, str]] = Counter()
     macs: Counter[tuple[str, str, str]] = Counter()
     for item in lower(quantized).placements:

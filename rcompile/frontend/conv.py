@@ -2,30 +2,34 @@
 
 from math import ceil
 
-from rcompile.frontend.matrix_operator import MatrixOperator, Refusal, static_operand, static_shape
+from rcompile.frontend.matrix_operator import MatrixOperator, Refusal, static_operand, static_shape, zero_points
 from rcompile.ir.graph import Array, Graph, Node
 from rcompile.ir.matrix import Window
 
 
 def recognise(node: Node, graph: Graph) -> MatrixOperator | Refusal:
-    """Return a Conv as matrices: K = input channels of a group x kernel, N = output channels of a group."""
+    """Return a Conv or ConvInteger as matrices: K = input channels of a group x kernel, N = output channels of one."""
     data, weight_name = node.inputs[:2]
+    codes = node.op_type == "ConvInteger"
     weight = static_operand(weight_name, graph)
     if weight is None:
         return Refusal("its weights are computed at run time")
-    bias = node.inputs[2] if len(node.inputs) > 2 else ""
+    bias = node.inputs[2] if len(node.inputs) > 2 and not codes else ""
     if bias and static_operand(bias, graph) is None:
         return Refusal("its bias is computed at run time")
     shape = static_shape(graph.values.get(data))
     if shape is None:
         return Refusal(f"the shape of its input '{data}' is not known")
     groups = node.integer("group", 1)
+    if weight.ndim < 3 or len(shape) != weight.ndim or weight.shape[0] % groups:
+        return Refusal(f"its weights have the shape {list(weight.shape)}, its input {list(shape)}")
 
     def arrange(tensor: Array) -> Array:
         return tensor.reshape(groups, tensor.shape[0] // groups, -1).transpose(0, 2, 1)
 
     window = window_of(node, weight.shape[2:], shape[2:])
-    return MatrixOperator(data, weight_name, bias, 0, arrange, window, shape[0] * window.positions, 1)
+    zeros = zero_points(node) if codes else None
+    return MatrixOperator(data, weight_name, bias, 0, arrange, window, shape[0] * window.positions, 1, zeros)
 
 
 def window_of(node: Node, kernel: tuple[int, ...], input_shape: tuple[int, ...]) -> Window:
@@ -46,4 +50,4 @@ def window_of(node: Node, kernel: tuple[int, ...], input_shape: tuple[int, ...])
     output = tuple(
         (size + b + e - r) // s + 1 for size, b, e, r, s in zip(input_shape, begin, end, reach, strides, strict=True)
     )
-    return Window(tuple(kernel), strides, dilations, begin, end, tuple(input_shape), output)
+    return Window(tuple(kernel), strides, dilations, begin, end, tuple(input_shape), output, (1,) * axes)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from math import prod
 
-from rcompile.frontend.matrix_operator import MatrixOperator, Refusal, static_operand, static_shape
+from rcompile.frontend.matrix_operator import MatrixOperator, Refusal, static_operand, static_shape, zero_points
 from rcompile.ir.graph import Array, Graph, Node
 
 
@@ -36,19 +36,26 @@ def recognise_gemm(node: Node, graph: Graph) -> MatrixOperator | Refusal:
 
 
 def recognise_matmul(node: Node, graph: Graph) -> MatrixOperator | Refusal:
-    """Return a MatMul whose right operand is a static matrix."""
+    """Return a MatMul or MatMulInteger whose right operand is a static matrix."""
     weight = static_operand(node.inputs[1], graph)
     if weight is None:
         if static_operand(node.inputs[0], graph) is not None:
             return Refusal("its left operand is the static one")
         return Refusal("both operands are computed at run time")
     if weight.ndim != 2:
-        return Refusal(f"its right operand has {weight.ndim} axes, not 2")
-    return dense(node.inputs[0], node.inputs[1], "", 1, lambda tensor: tensor[None], graph)
+        return Refusal(f"its right operand has {weight.ndim} axes, not 2, and cannot be taken as groups")
+    zeros = zero_points(node) if node.op_type == "MatMulInteger" else None
+    return dense(node.inputs[0], node.inputs[1], "", 1, lambda tensor: tensor[None], graph, zeros)
 
 
 def dense(
-    data: str, weight: str, bias: str, output_axis: int, arrange: Callable[[Array], Array], graph: Graph
+    data: str,
+    weight: str,
+    bias: str,
+    output_axis: int,
+    arrange: Callable[[Array], Array],
+    graph: Graph,
+    zeros: tuple[str, str] | None = None,
 ) -> MatrixOperator | Refusal:
     """Return a product over the last axis of the data."""
     shape = static_shape(graph.values.get(data))
@@ -56,4 +63,9 @@ def dense(
         return Refusal(f"the shape of its input '{data}' is not known")
     if not shape:
         return Refusal("its left operand is a scalar")
-    return MatrixOperator(data, weight, bias, output_axis, arrange, None, prod(shape[:-1]), -1)
+    static = static_operand(weight, graph)
+    if static is None or static.ndim != 2 or shape[-1] != static.shape[1 if output_axis == 0 else 0]:
+        return Refusal(
+            f"its operands have the shapes {list(shape)} and {list(static.shape) if static is not None else []}"
+        )
+    return MatrixOperator(data, weight, bias, output_axis, arrange, None, prod(shape[:-1]), -1, zeros)

@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from rcompile.frontend.runtime import Session
-from rcompile.ir.matrix import Matrix
+from rcompile.ir.matrix import Matrix, Window
 
 OPSET = 17
 MICROSOFT = "com.microsoft"
@@ -92,15 +92,17 @@ def input_bytes(matrix: Matrix, draft: Draft) -> list[tuple[str, int, int]]:
     zero = matrix.input.zero_point - low
     wide = draft.add("Cast", "codes", to=TensorProto.INT32)
     unsigned = draft.add("Sub", wide, draft.constant(np.array(low, np.int32)))
-    if matrix.input.bits <= 8:
-        return [(draft.add("Cast", unsigned, to=TensorProto.UINT8), zero, 0)]
     base = draft.constant(np.array(BYTE, np.int32))
-    high = draft.add("Div", unsigned, base)
-    rest = draft.add("Sub", unsigned, draft.add("Mul", high, base))
-    return [
-        (draft.add("Cast", rest, to=TensorProto.UINT8), zero % BYTE, 0),
-        (draft.add("Cast", high, to=TensorProto.UINT8), zero // BYTE, 8),
-    ]
+    found = []
+    for shift in range(0, matrix.input.bits, 8):
+        if shift + 8 >= matrix.input.bits:
+            found.append((draft.add("Cast", unsigned, to=TensorProto.UINT8), zero, shift))
+            break
+        high = draft.add("Div", unsigned, base)
+        rest = draft.add("Sub", unsigned, draft.add("Mul", high, base))
+        found.append((draft.add("Cast", rest, to=TensorProto.UINT8), zero % BYTE, shift))
+        unsigned, zero = high, zero // BYTE
+    return found
 
 
 def weight_bytes(weights: np.ndarray) -> list[tuple[np.ndarray, int, int]]:
@@ -120,12 +122,15 @@ def products(matrix: Matrix, draft: Draft, code: str, zero: int, digit: np.ndarr
     window = matrix.window
     if window is not None:
         weight = digit.transpose(0, 2, 1).reshape(matrix.groups * matrix.columns, -1, *window.kernel)
+        pads = (*window.pads_begin, *window.pads_end)
+        if any(pad < 0 for pad in pads) or any(step > 1 for step in window.spacing):
+            code, pads = spread(draft, code, zeros[0], window), (0,) * len(pads)
         attributes: dict[str, Any] = {
             "group": matrix.groups,
             "kernel_shape": window.kernel,
             "strides": window.strides,
             "dilations": window.dilations,
-            "pads": (*window.pads_begin, *window.pads_end),
+            "pads": pads,
         }
         channels = weight.shape[1]
         step = max(1, LARGEST_K // prod(window.kernel)) if matrix.groups == 1 else channels
@@ -150,6 +155,27 @@ def products(matrix: Matrix, draft: Draft, code: str, zero: int, digit: np.ndarr
     ]
 
 
+def spread(draft: Draft, code: str, zero: str, window: Window) -> str:
+    """Return a transposed convolution's input with zero points between and around, or cut off where pads are negative.
+
+    Per axis: (..., H, ...) -> (..., H, 1, ...) -> padded to (..., H, step, ...) -> (..., H * step, ...) -> cut.
+    """
+    rank = len(window.kernel) + 2
+    current = [0, 0, *window.input_shape]  # 0: as it is
+    for axis, (size, step) in enumerate(zip(window.input_shape, window.spacing, strict=True), 2):
+        if step > 1:
+            apart = draft.add("Unsqueeze", code, draft.constant(np.array([axis + 1])))
+            pads = np.zeros(2 * (rank + 1), np.int64)
+            pads[rank + 1 + axis + 1] = step - 1
+            wide = draft.add("Pad", apart, draft.constant(pads), zero)
+            shape = np.array([*current[:axis], size * step, *current[axis + 1 :]], np.int64)
+            code = draft.add("Reshape", wide, draft.constant(shape))
+            code = sliced(draft, code, axis, 0, (size - 1) * step + 1)
+            current[axis] = (size - 1) * step + 1
+    ends = np.array([0, 0, *window.pads_begin, 0, 0, *window.pads_end], np.int64)
+    return draft.add("Pad", code, draft.constant(ends), zero)
+
+
 def sliced(draft: Draft, tensor: str, axis: int, start: int, stop: int) -> str:
     """Return a part of a tensor along one axis."""
     return draft.add("Slice", tensor, *(draft.constant(np.array([value], np.int64)) for value in (start, stop, axis)))
@@ -158,6 +184,9 @@ def sliced(draft: Draft, tensor: str, axis: int, start: int, stop: int) -> str:
 def epilogue(matrix: Matrix, draft: Draft, total: str) -> None:
     """Append bias, scale and requantization (docs/semantics.md, section 5)."""
     end = matrix.epilogue
+    if end.integer:
+        draft.add("Cast", total, name="outputs", to=TensorProto.INT32)
+        return
     shape = (-1,) if matrix.window is None else (-1, *(1 for _ in matrix.window.kernel))
 
     def column(array: np.ndarray) -> str:

@@ -1,96 +1,84 @@
 """Read an ONNX file into a Graph."""
 
 import contextlib
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import networkx as nx
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper
 
 from rcompile.errors import InputError, Origin, RcompileError, UnsupportedError
-from rcompile.frontend.shapes import batch_first, infer_values, skeleton
+from rcompile.frontend.convert import reads, to_node
+from rcompile.frontend.dialect import constants_to_initializers, normalize, set_dimensions
+from rcompile.frontend.parse import Model, read_file, separated, take_weights
+from rcompile.frontend.scan import lift_scans
+from rcompile.frontend.shapes import batch_first, to_value, typed
 from rcompile.ir.arrays import frozen
-from rcompile.ir.graph import Attribute, Batch, Graph, Node, OpaqueAttribute, Value
+from rcompile.ir.graph import QONNX_DOMAINS, QUANTIZATION_DOMAINS, Array, Batch, Graph, Names, Node, Value
 
-SIGNATURES = {
-    b"\xff\xd8\xff": "a JPEG image",
-    b"\x89PNG": "a PNG image",
-    b"PK\x03\x04": "a zip archive (.npz, .pt, ...)",
-    b"\x89HDF": "an HDF5 file",
-    b"%PDF": "a PDF document",
-    b"\x1f\x8b": "a gzip archive",
-}
-KNOWN_DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"}
-"""Operators of other domains have no unit that could execute them."""
+ACROSS_SAMPLES = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
+"""Operators whose scale comes from all that is fed at once: one sample must not change another's result."""
 
 
-def load(path: Path) -> Graph:
-    """Return the graph of an ONNX file, topologically sorted, with shapes for one sample.
+RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli")
+
+NARROW = {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2}
+"""Element types of less than a byte."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """How a file is to be read.
+
+    Attributes:
+        dimensions: sizes of free dimensions, by name or INPUT.AXIS.
+        weightless: take seeded random weights where the file has none.
+        seed: of those weights.
+    """
+
+    dimensions: Mapping[str, int] = field(default_factory=dict)
+    weightless: bool = False
+    seed: int = 0
+
+
+def load(path: Path, source: Source | None = None) -> Graph:
+    """Return the graph of an ONNX file, topologically sorted, with types for one sample.
 
     Raises:
         InputError: the file is missing, not ONNX, or breaks ONNX's rules.
-        UnsupportedError: an input has a free dimension other than the batch axis.
+        UnsupportedError: operators of unknown domains, or free dimensions that are not the batch axis.
+        UsageError: a dimension that the model does not have.
     """
-    model = parse(path)
+    model = read_file(path)
     with reported_for(path):
-        return to_graph(model, str(path))
+        return to_graph(model, path.parent, str(path), source or Source())
 
 
-def load_bytes(data: bytes, name: str) -> Graph:
-    """Return the graph of a serialized model; `name` stands for the file in messages."""
-    return to_graph(onnx.load_model_from_string(data), name)
+def load_model(model: Model, name: str, source: Source | None = None) -> Graph:
+    """Return the graph of a model in memory; `name` stands for the file in messages."""
+    return to_graph(onnx.load_model_from_string(model.proto), model.weights, name, source or Source())
 
 
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def from_proto(model: onnx.ModelProto, name: str) -> Graph:
+    """Return the graph of a parsed model, which is left as it is; `name` stands for the file in messages."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    with reported_for(Path(name)):
+        return to_graph(copy, {}, name, Source())
 
 
-def parse(path: Path) -> onnx.ModelProto:
-    """Read the protobuf of an ONNX file, external data included."""
-    at = Origin(str(path))
-    if not path.exists():
-        raise InputError("there is no such file", at=at, hint="check the path of the model")
-    if path.is_dir():
-        raise InputError("this is a folder, not an ONNX file", at=at, hint="name the .onnx file in it")
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-        model = onnx.load(path)
-    except PermissionError as error:
-        raise InputError("the file may not be read (permission denied)", at=at) from error
-    except DecodeError as error:
-        raise InputError(
-            f"this is not a complete ONNX file: {describe(head, path)}",
-            at=at,
-            hint="export or download the model again",
-        ) from error
-    except (FileNotFoundError, onnx.checker.ValidationError) as error:
-        raise InputError(
-            f"its external data cannot be read: {one_line(error)}",
-            at=at,
-            hint="keep the data file that was exported with the model beside it",
-        ) from error
-    if not model.graph.node:
-        found = describe(head, path) if not model.ir_version else "its graph has no node"
-        raise InputError(f"this is not a usable ONNX model: {found}", at=at, hint="export the model again")
-    return model
-
-
-def describe(head: bytes, path: Path) -> str:
-    """Say what a file that does not parse as ONNX looks like."""
-    for signature, kind in SIGNATURES.items():
-        if head.startswith(signature):
-            return f"it looks like {kind}"
-    size = path.stat().st_size
-    return (
-        "it is empty" if size == 0 else f"its {size} bytes do not parse as a protobuf model (truncated or corrupted?)"
-    )
+def original_model(path: Path, source: Source) -> Model:
+    """Return a file's model as it is but for its dimensions, its weights apart."""
+    model = read_file(path)
+    initializers = {tensor.name for tensor in model.graph.initializer}
+    fed = [value for value in model.graph.input if value.name not in initializers]
+    set_dimensions(fed, source.dimensions, str(path))
+    set_repeated_batch(fed)
+    return separated(model, path.parent, Origin(str(path)))
 
 
 def one_line(error: Exception) -> str:
@@ -114,6 +102,7 @@ def reported_for(path: Path) -> Iterator[None]:
         IndexError,
         AttributeError,
         RuntimeError,
+        OverflowError,
         DecodeError,
     ) as error:
         raise InputError(
@@ -123,68 +112,122 @@ def reported_for(path: Path) -> Iterator[None]:
         ) from error
 
 
-def to_graph(model: onnx.ModelProto, file: str) -> Graph:
-    """Convert a parsed model."""
+def to_graph(model: onnx.ModelProto, store: Path | Mapping[str, Array], file: str, source: Source) -> Graph:
+    """Convert a parsed model, which is changed.
+
+    Args:
+        model: as read.
+        store: where its external data is: a folder, or arrays by name.
+        file: for messages.
+        source: how to read it.
+    """
     name_nodes(model.graph)
-    require_known_domains(model.graph, file)
+    written_nodes = tuple((node.name, node.op_type) for node in model.graph.node)
+    was_constant = constants_to_initializers(model.graph)
+    names_of_constants = {name for name, op_type in written_nodes if op_type == "Constant"}
+    weights = take_weights(model, store, Origin(file), synthetic_seed=source.seed if source.weightless else None)
+    model = normalize(model, file)
+    name_nodes(model.graph)
     sort_nodes(model.graph, file)
-    onnx.checker.check_model(skeleton(model))
-    initializers = {tensor.name for tensor in model.graph.initializer}
-    if model.graph.sparse_initializer:
-        raise UnsupportedError(
-            "sparse initializers are not supported", at=Origin(file), hint="store the weights densely"
-        )
-    fed = [value for value in model.graph.input if value.name not in initializers]
-    inputs = tuple(to_value(value) for value in fed)
-    if not inputs:
-        raise UnsupportedError("the model has no input", at=Origin(file), hint="export it with its data as an input")
-    constant = [value.name for value in model.graph.output if value.name in initializers]
-    if constant:
-        raise UnsupportedError(
-            f"the output '{constant[0]}' is a constant", at=Origin(file), hint="remove that output from the model"
-        )
-    batch = find_batch(inputs, file)
-    if batch.free and not batch_first(model, fed):
-        batch = Batch(free=False, leading_axis=True)  # sample by sample, since outputs cannot be joined otherwise
-    values = infer_values(model, fed)
-    constants = {tensor.name: frozen(numpy_helper.to_array(tensor)) for tensor in model.graph.initializer}
-    nodes = [to_node(node) for node in model.graph.node]
+    onnx.checker.check_model(without_stated_types(model))
+    constants = {tensor.name: frozen(numpy_helper.to_array(tensor)) for tensor in model.graph.initializer} | weights
+    fed = [value for value in model.graph.input if value.name not in constants]
+    set_dimensions(fed, source.dimensions, file)
+    set_repeated_batch(fed)
+    nodes = tuple(to_node(node) for node in model.graph.node)
+    inputs = tuple(known_value(value, file) for value in fed)
+    remaining = {node.name for node in nodes}
+    folded = {name: "constant" for name in names_of_constants if name not in remaining} if was_constant else {}
     graph = Graph(
         name=model.graph.name or Path(file).stem,
         origin=Origin(file),
         opsets={opset.domain: opset.version for opset in model.opset_import},
         ir_version=model.ir_version,
         inputs=inputs,
-        outputs=tuple(to_value(value) for value in model.graph.output),
-        nodes=tuple(nodes),
+        outputs=tuple(to_value(value) or Value(value.name, "", None) for value in model.graph.output),
+        nodes=nodes,
         constants=constants,
-        values=values,
-        batch=batch,
-        source_nodes=tuple((node.name, node.op_type) for node in nodes),
+        values={},
+        batch=find_batch(inputs, nodes, file),
+        source_nodes=(*((name, "Constant") for name in folded), *((node.name, node.op_type) for node in nodes)),
+        folded=folded,
     )
+    graph = typed(with_byte_codes(with_computed_outputs(graph)))
+    require_reproducible(graph)
+    if graph.batch.free and not batch_first(graph):
+        batch = Batch(free=False, leading_axis=True)  # sample by sample, since outputs cannot be joined otherwise
+        graph = replace(graph, batch=batch)
+    graph = lift_scans(graph)
     graph.verify()
-    return graph
+    return replace(graph, outputs=tuple(with_type(value, graph) for value in graph.outputs))
 
 
-def require_known_domains(graph: onnx.GraphProto, file: str) -> None:
-    """Refuse operators that nothing here can execute, all together."""
-    strange = [node for node in graph.node if node.domain not in KNOWN_DOMAINS]
-    if strange:
-        listed = ", ".join(f"{node.domain}::{node.op_type} '{node.name}'" for node in strange[:5])
-        more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
-        raise UnsupportedError(
-            f"no unit can execute {listed}{more}",
-            at=Origin(file),
-            hint="export the model with standard operators (for example QDQ instead of QONNX)",
-        )
+def require_reproducible(graph: Graph) -> None:
+    """Refuse operators whose results are drawn at random: nothing they take part in could be verified."""
+    for node in graph.nodes:
+        training = node.is_a("Dropout") and len(node.inputs) > 2 and bool(node.inputs[2])
+        if training:
+            ratio, mode = (graph.constants.get(name) for name in node.inputs[1:3])
+            training = not (mode is not None and not mode.any()) and not (ratio is not None and not ratio.any())
+        if node.is_a(*RANDOM) or training:
+            raise UnsupportedError(
+                "its result is drawn at random, so that nothing could be verified",
+                at=graph.at(node),
+                hint="make the random values an input of the model, or export it in inference mode",
+            )
 
 
-def embedded(path: Path) -> bytes:
-    """Return a model with its external data inside, as one serialized file."""
-    model = onnx.load(path, load_external_data=False)
-    if any(onnx.external_data_helper.uses_external_data(tensor) for tensor in model.graph.initializer):
-        return parse(path).SerializeToString()
-    return path.read_bytes()
+def with_type(value: Value, graph: Graph) -> Value:
+    """Return an output with its inferred type where the model states none."""
+    return value if value.dtype else replace(graph.values.get(value.name, value), shape=None)
+
+
+def without_stated_types(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model for the checker, without inner types: some exporters' are stale."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    del result.graph.value_info[:]
+    return result
+
+
+def with_computed_outputs(graph: Graph) -> Graph:
+    """Return a graph in which every output is computed by a node: constants and inputs pass an Identity."""
+    given = {value.name for value in graph.inputs} | set(graph.constants)
+    names, outputs, nodes = Names(graph), [], list(graph.nodes)
+    renamed = dict(graph.constants)
+    for value in graph.outputs:
+        if value.name in graph.constants:
+            constant = names.fresh(f"{value.name}.constant")
+            renamed[constant] = graph.constants[value.name]
+            del renamed[value.name]
+            node = Node(names.fresh(f"{value.name}.output"), "Identity", (constant,), (value.name,))
+            nodes.insert(0, node)
+        elif value.name in given:
+            raise UnsupportedError(
+                f"the output '{value.name}' is an input of the model",
+                at=graph.origin,
+                hint="remove that output from the model",
+            )
+        outputs.append(value)
+    return replace(graph, nodes=tuple(nodes), constants=renamed, outputs=tuple(outputs))
+
+
+def with_byte_codes(graph: Graph) -> Graph:
+    """Return a graph whose quantized constants of less than 8 bits are bytes that are known to use fewer."""
+    constants, bits = dict(graph.constants), dict(graph.bits)
+    for node in graph.nodes:
+        if node.is_a("DequantizeLinear", domains=QUANTIZATION_DOMAINS) and node.inputs[0] in constants:
+            for name in (node.inputs[0], *node.inputs[2:3]):
+                array = constants.get(name)
+                if array is not None and (width := NARROW.get(array.dtype.name)) is not None:
+                    constants[name] = frozen(array.astype(np.uint8 if array.dtype.name.startswith("u") else np.int8))
+                    bits[name] = width
+    return replace(graph, constants=constants, bits=bits)
+
+
+def needs_conversion(graph: Graph) -> bool:
+    """Tell whether onnxruntime cannot execute a model as it was written: QONNX."""
+    return any(node.domain in QONNX_DOMAINS for node in graph.nodes)
 
 
 def name_nodes(graph: onnx.GraphProto) -> None:
@@ -222,84 +265,46 @@ def sort_nodes(graph: onnx.GraphProto, file: str) -> None:
         graph.node.extend(copies)
 
 
-def reads(node: onnx.NodeProto) -> list[str]:
-    """Return the tensors that a node needs, subgraphs included."""
-    return [name for name in node.input if name] + captured_names(node)
+def known_value(info: onnx.ValueInfoProto, file: str) -> Value:
+    """Convert a graph input."""
+    value = to_value(info)
+    if value is None:
+        raise UnsupportedError(f"'{info.name}' is not a tensor of a known element type", at=Origin(file))
+    return value
 
 
-def captured_names(node: onnx.NodeProto) -> list[str]:
-    """Return the outer tensors that a node's subgraphs read."""
-    names: dict[str, None] = {}
-    for attribute in node.attribute:
-        graphs = [attribute.g] if attribute.HasField("g") else list(attribute.graphs)
-        for graph in graphs:
-            local = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
-            local |= {name for inner in graph.node for name in inner.output}
-            wanted = [name for inner in graph.node for name in reads(inner)]
-            wanted += [value.name for value in graph.output]
-            names.update((name, None) for name in wanted if name not in local)
-    return list(names)
+def set_repeated_batch(inputs: list[onnx.ValueInfoProto]) -> None:
+    """Fix the batch to 1 where its name stands at another axis as well (recurrent states): sample by sample then."""
+    dims = [(axis, dim) for value in inputs for axis, dim in enumerate(value.type.tensor_type.shape.dim)]
+    first = {dim.dim_param for axis, dim in dims if axis == 0 and dim.dim_param}
+    repeated = first & {dim.dim_param for axis, dim in dims if axis > 0}
+    for _, dim in dims:
+        if dim.dim_param in repeated:
+            dim.dim_value = 1
 
 
-def to_node(node: onnx.NodeProto) -> Node:
-    """Convert a node."""
-    attributes = {attribute.name: to_attribute(attribute) for attribute in node.attribute}
-    return Node(
-        node.name,
-        node.op_type,
-        tuple(node.input),
-        tuple(node.output),
-        node.domain,
-        attributes,
-        tuple(captured_names(node)),
-    )
-
-
-def to_attribute(attribute: onnx.AttributeProto) -> Attribute:
-    """Convert an attribute; what no pass looks into stays serialized."""
-    kind = onnx.AttributeProto
-    if attribute.type in {kind.INT, kind.FLOAT}:
-        return helper.get_attribute_value(attribute)
-    if attribute.type == kind.STRING:
-        with contextlib.suppress(UnicodeDecodeError):
-            return attribute.s.decode()
-    if attribute.type in {kind.INTS, kind.FLOATS}:
-        values = tuple(helper.get_attribute_value(attribute))
-        if values:
-            return values
-    return OpaqueAttribute(attribute.SerializeToString())
-
-
-def to_value(value: onnx.ValueInfoProto) -> Value:
-    """Convert a graph input or output."""
-    tensor = value.type.tensor_type
-    if not value.type.HasField("tensor_type") or tensor.elem_type == TensorProto.UNDEFINED:
-        raise UnsupportedError(f"'{value.name}' is not a tensor of a known element type")
-    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
-    if not tensor.HasField("shape"):
-        return Value(value.name, dtype, None)
-    shape = tuple(dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or None) for dim in tensor.shape.dim)
-    return Value(value.name, dtype, shape)
-
-
-def find_batch(inputs: tuple[Value, ...], file: str) -> Batch:
+def find_batch(inputs: tuple[Value, ...], nodes: tuple[Node, ...], file: str) -> Batch:
     """Tell how samples are fed, and refuse free dimensions that are not the batch axis."""
+    free_axes, names = [], []
     for value in inputs:
-        if value.shape is None:
+        if value.shape is None and not value.kind:
             raise UnsupportedError(
                 f"the input '{value.name}' has no shape",
                 at=Origin(file),
                 hint="export the model with a static input shape",
             )
-        for axis, dim in enumerate(value.shape):
+        for axis, dim in enumerate(value.shape or ()):
             if axis > 0 and not isinstance(dim, int):
-                raise UnsupportedError(
-                    f"axis {axis} of the input '{value.name}' is free ({dim or 'unnamed'}); "
-                    "only the batch axis 0 may be",
-                    at=Origin(file),
-                    hint="export the model with that dimension fixed",
-                )
+                free_axes.append(f"axis {axis} of the input '{value.name}' is free ({dim or 'unnamed'})")
+                names.append(dim or f"{value.name}.{axis}")
+    if free_axes:
+        flags = " ".join(f"--dim {name}=N" for name in dict.fromkeys(names))
+        raise UnsupportedError(
+            f"{'; '.join(free_axes)}; only the batch axis 0 may be",
+            at=Origin(file),
+            hint=f"give a size: {flags}",
+        )
     first = [value.shape[0] if value.shape else 0 for value in inputs]
-    free = bool(first) and all(not isinstance(dim, int) for dim in first)
     leading = bool(first) and all(dim == 1 or not isinstance(dim, int) for dim in first)
-    return Batch(free, leading)
+    free = leading and all(not isinstance(dim, int) for dim in first)
+    return Batch(free and not any(node.op_type in ACROSS_SAMPLES for node in nodes), leading)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Value
+from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Node, Value
 from rcompile.ir.matrix import Window
 
 
@@ -20,6 +20,8 @@ class MatrixOperator:
         window: the geometry of a convolution.
         vectors: input vectors per inference and group.
         channel_axis: the axis of the output tensor that counts outputs, from the end for products (-1).
+        zero_points: of data and weights ('' for none), where the operator multiplies codes themselves and its
+            result is their sum (MatMulInteger, ConvInteger); None for an operator on real numbers.
     """
 
     data: str
@@ -30,6 +32,7 @@ class MatrixOperator:
     window: Window | None
     vectors: int
     channel_axis: int
+    zero_points: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,3 +57,9 @@ def static_shape(value: Value | None) -> tuple[int, ...] | None:
     if value is None or value.shape is None or not all(isinstance(dim, int) for dim in value.shape):
         return None
     return tuple(int(dim) for dim in value.shape if isinstance(dim, int))
+
+
+def zero_points(node: Node) -> tuple[str, str]:
+    """Return the zero points that an operator on codes takes after its operands, '' for none."""
+    data, weight = (*node.inputs[2:4], "", "")[:2]
+    return data, weight

@@ -11,12 +11,29 @@ from typing import Any
 import numpy as np
 
 from rcompile.errors import InputError
+from rcompile.frontend.grid import grid_of
 from rcompile.frontend.matrix_operator import MatrixOperator, static_shape
 from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Node, Value
-from rcompile.ir.matrix import Epilogue, InputCode, IntegerArray, Matrix, Requantize
+from rcompile.ir.matrix import (
+    ACCUMULATOR_LIMIT,
+    LOW_BITS,
+    Epilogue,
+    InputCode,
+    IntegerArray,
+    Matrix,
+    Requantize,
+    common_step,
+)
 
 WIDEST_BYTES = 2
+"""Wider types are as wide as what they hold."""
+
+WIDEST_BITS = 24
+"""Whole numbers that float32, in which models compute, holds exactly."""
+
+PROBED_ROWS = 64
+"""Rows that show whether a matrix may have few levels."""
 
 BIAS_GRID_TOLERANCE = 1e-5
 """Exporters round scale_x * scale_w once more; onnxruntime takes such a bias as integer without looking."""
@@ -38,10 +55,16 @@ class NotStatic(Exception):  # noqa: N818 - carries a refusal
 
 
 class QuantizedOperators:
-    """Turns the operators of one graph into matrices."""
+    """Turns the operators of one graph into matrices.
 
-    def __init__(self, graph: Graph) -> None:
+    Args:
+        graph: the model, or the body of a loop.
+        serial: whether it is a body, whose steps wait for one another.
+    """
+
+    def __init__(self, graph: Graph, *, serial: bool = False) -> None:
         self.graph = graph
+        self.serial = serial
 
     def quantization(self, name: str, what: str) -> Quantization:
         """Return the quantization that a tensor comes from, or refuse."""
@@ -83,18 +106,14 @@ class QuantizedOperators:
     def matrix(self, node: Node, operator: MatrixOperator) -> Matrix:
         """Build one matrix."""
         graph = self.graph
-        data = self.quantization(operator.data, "input")
+        data, weight = self.operands(node, operator)
         if data.codes in graph.constants:
             raise NotStatic("its input is a constant as well")
         if data.scale.size != 1:
             raise NotStatic("its input has a scale per channel")
-        weight = self.quantization(operator.weight, "weight")
         codes = graph.constants.get(weight.codes)
         if codes is None:
             raise NotStatic("its weights are computed at run time")
-        for quantization, what in ((data, "input"), (weight, "weight")):
-            if quantization.dtype.itemsize > WIDEST_BYTES:
-                raise NotStatic(f"its {what} has codes of {8 * quantization.dtype.itemsize} bits, more than 16")
         rank = codes.ndim
         if weight.scale.size > 1 and weight.axis % rank != operator.output_axis:
             raise NotStatic(f"its weight has scales along axis {weight.axis}, not along its outputs")
@@ -103,30 +122,69 @@ class QuantizedOperators:
             raise NotStatic("one of its operands is empty")
         if {weight.scale.size, weight.zero_point.size} - {1, outputs}:
             raise NotStatic(f"its weight has {weight.scale.size} scales and {weight.zero_point.size} zero points")
-        shape = [1] * rank
-        shape[operator.output_axis] = -1
-        zero_points = np.broadcast_to(weight.zero_point.reshape(-1), outputs)
-        weights = operator.arrange(codes.astype(np.int64) - zero_points.reshape(shape))
-        groups = weights.shape[0]
-        bits, low, step = representable(codes, graph.bits.get(weight.codes))
-        output_scale = (data.scale.reshape(()) * np.broadcast_to(weight.scale.reshape(-1), outputs)).astype(np.float32)
-        epilogue, output, absorbed = self.epilogue(node, operator, output_scale)
+        weights = operator.arrange(without_zero_points(codes, weight.zero_point, operator.output_axis))
+        groups, columns = weights.shape[0], weights.shape[2]
+        repeats = groups * columns // outputs  # groups that share their outputs' scales: a transposed convolution's
+        zero_points = np.tile(np.broadcast_to(weight.zero_point.reshape(-1), outputs), repeats)
+        width = graph.bits.get(weight.codes) or wide_bits(codes)
+        grid = few_levels(weights) or representable(codes, width, zero_points.reshape(groups, -1))
+        read = self.input_code(data)
+        require_narrow_accumulators(weights, grid, read)
+        scales = np.tile(np.broadcast_to(weight.scale.reshape(-1), outputs), repeats)
+        output_scale = (data.scale.reshape(()) * scales).astype(np.float32)
+        if operator.zero_points is None:
+            epilogue, output, absorbed = self.epilogue(node, operator, output_scale)
+        else:
+            epilogue, output, absorbed = Epilogue(frozen(output_scale), None, None, None, True), node.outputs[0], ()
         window = operator.window
         return Matrix(
             name=node.name,
-            op_type=node.op_type,
+            op_type=graph.op_type_of(node),
             origin=graph.at(node),
-            weights=frozen(weights.astype(narrowest(weights))),
-            weight_bits=bits,
-            weight_low=frozen((low - zero_points).reshape(groups, -1)),
-            weight_step=step,
-            input=input_code(data, graph.bits.get(data.codes)),
+            weights=frozen(weights.astype(narrowest(weights), copy=False)),
+            weight_bits=grid.bits,
+            weight_low=frozen(grid.low),
+            weight_step=frozen(grid.step),
+            input=read,
             output=output,
             window=window,
             vectors=operator.vectors,
             epilogue=epilogue,
             absorbed=absorbed,
+            serial=self.serial,
         )
+
+    def input_code(self, data: Quantization) -> InputCode:
+        """Return how an integer tensor is read."""
+        bits, zero_point = self.graph.bits.get(data.codes), int(data.zero_point.reshape(()))
+        if data.dtype.itemsize > WIDEST_BYTES:
+            grid = grid_of(data.codes, self.graph)
+            if grid is None or grid.step != 1 or grid.bits > WIDEST_BITS:
+                raise NotStatic(f"its input has codes of {8 * data.dtype.itemsize} bits, more than {WIDEST_BITS}")
+            return InputCode(data.codes, data.dtype.name, grid.bits, grid.low, zero_point)
+        width = bits or code_bits(data.dtype)
+        least = 0 if "u" in data.dtype.name else -(2 ** (width - 1))
+        if not least <= zero_point < least + 2**width:
+            raise NotStatic(f"the zero point of its input is none of its codes, which have {width} bits")
+        return InputCode(data.codes, data.dtype.name, width, least, zero_point)
+
+    def operands(self, node: Node, operator: MatrixOperator) -> tuple[Quantization, Quantization]:
+        """Return the quantizations of data and weights; an operator on codes has the step 1."""
+        if operator.zero_points is None:
+            return self.quantization(operator.data, "input"), self.quantization(operator.weight, "weight")
+        found = []
+        for tensor, zero, axis in zip(
+            (operator.data, operator.weight), operator.zero_points, (1, operator.output_axis), strict=True
+        ):
+            constants, value = self.graph.constants, self.graph.values.get(tensor)
+            if zero and zero not in constants:
+                raise NotStatic(f"its zero point '{zero}' is computed at run time")
+            dtype = constants[tensor].dtype if tensor in constants else np.dtype(value.dtype if value else "uint8")
+            zeros = constants[zero].astype(np.int64) if zero else np.zeros((), np.int64)
+            found.append(Quantization(tensor, np.ones((), np.float32), zeros, dtype, axis))
+        if found[0].zero_point.size != 1:
+            raise NotStatic("its input has a zero point per row")
+        return found[0], found[1]
 
     def epilogue(self, node: Node, operator: MatrixOperator, scale: Array) -> tuple[Epilogue, str, tuple[str, ...]]:
         """Follow the output through bias, Relu and QuantizeLinear; return what was absorbed."""
@@ -217,13 +275,55 @@ class QuantizedOperators:
         )
 
 
-def representable(codes: Array, bits: int | None) -> tuple[int, int, int]:
-    """Return the weights' bits, least stored value and step: two's complement, unsigned, or -1 and +1 for one bit."""
-    limits = np.iinfo(codes.dtype)
-    if bits == 1 and limits.min < 0:
-        return 1, -1, 2
-    width = bits or limits.bits
-    return width, -(2 ** (width - 1)) if limits.min < 0 else 0, 1
+@dataclass(frozen=True)
+class LevelGrid:
+    """The weights that cells can hold: low + step * code, 0 <= code < 2^bits; low and step are (G, N)."""
+
+    bits: int
+    low: IntegerArray
+    step: IntegerArray
+
+
+def without_zero_points(codes: Array, zero_points: Array, axis: int) -> IntegerArray:
+    """Return codes minus their zero points, in the narrowest type."""
+    kind = np.promote_types(codes.dtype, np.int8)
+    if not zero_points.any():
+        return codes.astype(kind, copy=False)
+    shape = [1] * codes.ndim
+    shape[axis] = -1
+    wide = np.promote_types(kind, np.min_scalar_type(-1 - 2 * int(np.abs(zero_points).max())))
+    wide = np.dtype(np.int32) if wide.itemsize > 2 else np.promote_types(wide, np.int16)
+    return np.asarray(codes.astype(wide) - zero_points.reshape(shape).astype(wide))
+
+
+def representable(codes: Array, bits: int | None, zero_points: Array) -> LevelGrid:
+    """Return what codes of a type and width can stand for: two's complement, unsigned, or -1 and +1 for one bit."""
+    unsigned = "u" in codes.dtype.name
+    width = bits or code_bits(codes.dtype)
+    if bits == 1 and not unsigned:
+        return LevelGrid(1, -1 - zero_points, np.full_like(zero_points, 2))
+    low = 0 if unsigned else -(2 ** (width - 1))
+    return LevelGrid(width, low - zero_points, np.ones_like(zero_points))
+
+
+def few_levels(weights: IntegerArray) -> LevelGrid | None:
+    """Return the grid of weights that take few levels in each column; None where one takes more than 2^LOW_BITS.
+
+    Binary and ternary networks come as wide codes or floats; what they need is 1 or 2 cells a weight.
+    """
+    for part in (weights[:, :PROBED_ROWS], weights):  # most matrices are seen to be none at once
+        wide = part.astype(np.int64)
+        low = wide.min(axis=1)
+        step = common_step(wide - low[:, None, :])
+        largest = int(((wide.max(axis=1) - low) // step).max())
+        if largest >= 2**LOW_BITS:
+            return None
+    return LevelGrid(max(largest.bit_length(), 1), low, step)
+
+
+def code_bits(dtype: np.dtype[Any]) -> int:
+    """Return the width of a type's codes."""
+    return {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2}.get(dtype.name, 8 * dtype.itemsize)
 
 
 def narrowest(weights: Array) -> np.dtype[np.signedinteger]:
@@ -233,9 +333,19 @@ def narrowest(weights: Array) -> np.dtype[np.signedinteger]:
     )
 
 
-def input_code(data: Quantization, bits: int | None) -> InputCode:
-    """Return how an integer tensor is read."""
-    limits = np.iinfo(data.dtype)
-    return InputCode(
-        data.codes, data.dtype.name, bits or limits.bits, int(limits.min), int(data.zero_point.reshape(()))
-    )
+def wide_bits(codes: Array) -> int | None:
+    """Return the width of codes of more than 16 bits by their values; None for narrower types, which have their own."""
+    if codes.dtype.itemsize <= WIDEST_BYTES:
+        return None
+    width = max(int(codes.max(initial=0)).bit_length(), int(-1 - codes.min(initial=-1)).bit_length()) + 1
+    if width > WIDEST_BITS:
+        raise NotStatic(f"its weight has codes of {width} bits, more than {WIDEST_BITS}")
+    return width
+
+
+def require_narrow_accumulators(weights: Array, grid: LevelGrid, read: InputCode) -> None:
+    """Refuse what an accumulator cannot hold."""
+    largest = int(np.abs(grid.low).max()) + int((grid.step * (2**grid.bits - 1)).max())
+    bits = (2**read.bits * largest * weights.shape[1]).bit_length()
+    if 2**bits > ACCUMULATOR_LIMIT:
+        raise NotStatic(f"an accumulator would need {bits} bits, more than 53: --weight-bits and --input-bits set them")

@@ -1,15 +1,50 @@
-"""onnxruntime behind one small interface: quiet, single-threaded, and so reproducible."""
+"""What executes digital operators: onnxruntime or, where it lacks the operator, onnx's reference evaluator.
+
+Both behind one small interface: quiet, single-threaded, and so reproducible.
+"""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import onnx
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, NotImplemented  # noqa: A004
 
-from rcompile.errors import InputError, Origin, RcompileError
+from rcompile.errors import InputError, Origin, RcompileError, UnsupportedError
 from rcompile.ir.graph import Array
 
 ERRORS_ONLY = 4
+
+LACKING = (
+    "is not a registered function/op",
+    "NOT_IMPLEMENTED",
+    "not supported",
+    "has the following type",
+    "locale",
+)
+"""What onnxruntime says where a valid model has an operator, or a type, that it does not know."""
+
+LACKING_AT_RUN = ("NOT_IMPLEMENTED", "not supported", "is not defined for", "inconsistent total_sequence_length")
+"""What it says where it finds that out when it runs."""
+
+FED = {
+    *(f"tensor({kind}{bits})" for kind in ("int", "uint") for bits in (8, 16, 32, 64)),
+    *(f"tensor({kind})" for kind in ("float16", "float", "double", "bool", "string")),
+}  # fmt: skip
+"""Types of tensors that pass between numpy and onnxruntime."""
+
+ERRATA: dict[str, Callable[[onnx.NodeProto], bool]] = {
+    "DFT": lambda _: True,
+    "STFT": lambda _: True,
+    "Attention": lambda node: node.domain == "",
+    "MaxUnpool": lambda node: len(node.input) > 2,
+    "Resize": lambda node: any(a.s == b"align_corners" for a in node.attribute) and len(node.input) < 4,
+}
+"""What onnxruntime 1.32 computes otherwise than the standard says, by onnx's conformance tests: DFT and STFT (their
+axis), Attention (masks of -inf), MaxUnpool (a given output shape), Resize by scales with aligned corners."""
 
 
 def session_options(*, optimize: bool) -> onnxruntime.SessionOptions:
@@ -30,29 +65,109 @@ class Session:
     Args:
         model: serialized ONNX, or the path of a file.
         optimize: let onnxruntime fuse operators (QDQ patterns become its integer kernels).
+        weights: initializers that the model names as external data; they are not copied.
 
     Raises:
-        InputError: onnxruntime cannot load the model.
+        InputError: the model cannot be loaded.
+        UnsupportedError: neither onnxruntime nor onnx's reference evaluator has one of its operators.
     """
 
-    def __init__(self, model: bytes | Path, *, optimize: bool = True) -> None:
+    def __init__(
+        self, model: bytes | Path, *, optimize: bool = True, weights: Mapping[str, Array] | None = None
+    ) -> None:
+        self._model = (model, weights or {})
+        self._reference: Any = None
+        file = str(model) if isinstance(model, Path) else ""
+        lacking = None if isinstance(model, Path) else erratum(model)
+        if lacking is None:
+            with reported("onnxruntime cannot load the model", file):
+                lacking = self._load(model, optimize, weights or {})
+        if lacking is not None:
+            self._reference = reference_evaluator(model, weights or {}, lacking)
+            self.inputs = tuple(self._reference.input_names)
+            self.outputs = tuple(self._reference.output_names)
+
+    @property
+    def engine(self) -> str:
+        """Return what executes the model."""
+        return "onnxruntime" if self._reference is None else "onnx.reference"
+
+    def _load(self, model: bytes | Path, optimize: bool, weights: Mapping[str, Array]) -> str | None:
+        """Load into onnxruntime; return what it lacks, if anything."""
         options = session_options(optimize=optimize)
+        if weights:
+            values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
+            options.add_external_initializers(list(weights), values)
         source = str(model) if isinstance(model, Path) else model
-        with reported("onnxruntime cannot load the model", str(model) if isinstance(model, Path) else ""):
-            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        self.inputs = tuple(value.name for value in self._session.get_inputs())
-        self.outputs = tuple(value.name for value in self._session.get_outputs())
+        try:
+            session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        except (NotImplemented, Fail, InvalidGraph) as error:
+            if isinstance(error, NotImplemented) or any(text in str(error) for text in LACKING):
+                return " ".join(str(error).split())[:300]
+            raise
+        for value in (*session.get_inputs(), *session.get_outputs()):
+            kind = value.type
+            while kind.startswith(("seq(", "optional(")):
+                kind = kind[kind.index("(") + 1 : -1]
+            if kind not in FED:
+                return f"its Python interface does not take {value.type}"
+        self._session = session
+        self.inputs = tuple(value.name for value in session.get_inputs())
+        self.outputs = tuple(value.name for value in session.get_outputs())
+        return None
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run once; return each output by name."""
-        with reported("onnxruntime fails on the model"):
-            results = self._session.run(None, {name: feeds[name] for name in self.inputs})
+        given = {name: as_array(feeds[name]) for name in self.inputs if name in feeds}
+        if self._reference is not None:
+            with reported("onnx's reference evaluator fails on the model"):
+                results = self._reference.run(None, given)
+            return dict(zip(self.outputs, results, strict=True))
+        try:
+            results = self._session.run(None, given)
+        except Exception as error:
+            if not any(text in str(error) for text in LACKING_AT_RUN):
+                with reported("onnxruntime fails on the model"):
+                    raise
+            self._reference = reference_evaluator(*self._model, " ".join(str(error).split())[:300])
+            return self.run(feeds)
         return dict(zip(self.outputs, results, strict=True))
+
+
+def as_array(value: Any) -> Any:  # noqa: ANN401 - tensors, and lists of them
+    """Return numpy's scalars as arrays."""
+    return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def erratum(model: bytes) -> str | None:
+    """Return the operator of a model that onnxruntime is known to compute wrongly."""
+    if not any(name.encode() in model for name in ERRATA):
+        return None
+    nodes = onnx.load_model_from_string(model).graph.node
+    return next((node.op_type for node in nodes if node.op_type in ERRATA and ERRATA[node.op_type](node)), None)
+
+
+def reference_evaluator(model: bytes | Path, weights: Mapping[str, Array], lacking: str) -> Any:  # noqa: ANN401
+    """Return onnx's own evaluator of a model that onnxruntime cannot execute."""
+    from onnx.reference import ReferenceEvaluator
+
+    proto = onnx.load(model) if isinstance(model, Path) else onnx.load_model_from_string(model)
+    for tensor in proto.graph.initializer:
+        if tensor.name in weights:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(weights[tensor.name]), tensor.name))
+    try:
+        return ReferenceEvaluator(proto)
+    except Exception as error:
+        raise UnsupportedError(
+            f"neither onnxruntime nor onnx's reference evaluator can execute an operator: {lacking}",
+            at=Origin(str(model) if isinstance(model, Path) else ""),
+            hint="export the model with standard operators of an earlier opset",
+        ) from error
 
 
 @contextlib.contextmanager
 def reported(what: str, file: str = "") -> Iterator[None]:
-    """Turn what onnxruntime raises into an InputError; its exceptions share no base class but Exception."""
+    """Turn what an evaluator raises into an InputError; its exceptions share no base class but Exception."""
     try:
         yield
     except RcompileError:

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from rcompile.ir.arrays import frozen
 from rcompile.ir.placed import PlacedProgram
 
 FORMAT = "rcompile program"
-VERSION = 1
+VERSION = 2
 CHECKSUMS = "checksums.json"
 MANIFEST = "manifest.json"
 REFERENCE = "reference.onnx"
@@ -36,13 +37,15 @@ class Compiled:
 
     Attributes:
         placed: the program.
-        reference: the quantized ONNX model that it implements, for verification.
+        reference: the quantized ONNX model that it implements, for verification; large initializers are apart.
+        weights: those initializers.
         quantized_by: 'model' where the scales are the model's own, 'rcompile' after post-training quantization.
         target: the resolved target, as in the report.
     """
 
     placed: PlacedProgram
     reference: bytes
+    weights: Mapping[str, np.ndarray]
     quantized_by: str
     target: dict[str, Any]
 
@@ -60,18 +63,31 @@ def save(compiled: Compiled, path: Path) -> str:
             return {"array": seen[id(value)]}
         raise NotImplementedError(f"{type(value)} in a program")
 
-    content = {"placed": compiled.placed, "quantized_by": compiled.quantized_by, "target": compiled.target}
+    content = {
+        "placed": compiled.placed,
+        "weights": compiled.weights,
+        "quantized_by": compiled.quantized_by,
+        "target": compiled.target,
+    }
     manifest = {"format": FORMAT, "version": VERSION, **msgspec.to_builtins(content, enc_hook=enc_hook)}
-    members = {MANIFEST: json.dumps(manifest, indent=1).encode()}
-    members |= {f"arrays/{index}.npy": npy(array) for index, array in enumerate(arrays)}
-    members[REFERENCE] = compiled.reference
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    members[CHECKSUMS] = json.dumps(digests, indent=1).encode()
+    digests: dict[str, str] = {}
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-            for name, data in members.items():
-                archive.writestr(zipfile.ZipInfo(name, EPOCH), data)
+
+            def write(name: str, pieces: Iterable[bytes | memoryview]) -> None:
+                digest = hashlib.sha256()
+                with archive.open(zipfile.ZipInfo(name, EPOCH), "w", force_zip64=True) as member:
+                    for piece in pieces:
+                        digest.update(piece)
+                        member.write(piece)
+                digests[name] = digest.hexdigest()
+
+            write(MANIFEST, [json.dumps(manifest, indent=1).encode()])
+            for index, array in enumerate(arrays):
+                write(f"arrays/{index}.npy", npy(array))
+            write(REFERENCE, [compiled.reference])
+            archive.writestr(zipfile.ZipInfo(CHECKSUMS, EPOCH), json.dumps(digests, indent=1))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -83,52 +99,82 @@ def digest_of(digests: dict[str, str]) -> str:
     return hashlib.sha256("\n".join(f"{name} {value}" for name, value in digests.items()).encode()).hexdigest()
 
 
-def npy(array: np.ndarray) -> bytes:
-    """Return an array in numpy's file format."""
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-    return buffer.getvalue()
+def npy(array: np.ndarray) -> Iterator[bytes | memoryview]:
+    """Yield an array in numpy's file format: its header, then its bytes, which are not copied."""
+    array = np.ascontiguousarray(array)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+    yield header.getvalue()
+    if array.size:
+        yield array.reshape(-1).view(np.uint8).data
 
 
-def read_members(path: Path) -> dict[str, bytes]:
-    """Read and check all members of a program file.
+class Archive:
+    """A program file, open for reading; the members are read one by one.
 
     Raises:
         InputError: missing, not a program, damaged, or of another version.
     """
-    at = Origin(str(path))
-    if not path.is_file():
-        raise InputError("there is no such program file", at=at, hint="rcompile MODEL.onnx writes one")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise InputError(
-            f"this is not a program file, or it is truncated: {error}", at=at, hint="compile the model again"
-        ) from error
-    if CHECKSUMS not in members or MANIFEST not in members or REFERENCE not in members:
-        raise InputError("this archive is not an rcompile program", at=at, hint="compile the model again")
-    digests: dict[str, str] = {}
-    with contextlib.suppress(ValueError):
-        digests = json.loads(members[CHECKSUMS])
-    for name, data in members.items():
-        if name != CHECKSUMS and digests.get(name) != hashlib.sha256(data).hexdigest():
+
+    def __init__(self, path: Path) -> None:
+        self._at = Origin(str(path))
+        if not path.is_file():
+            raise InputError("there is no such program file", at=self._at, hint="rcompile MODEL.onnx writes one")
+        with self._readable():
+            self._zip = zipfile.ZipFile(path)
+            names = self._zip.namelist()
+        if {CHECKSUMS, MANIFEST, REFERENCE} - set(names):
+            raise InputError("this archive is not an rcompile program", at=self._at, hint="compile the model again")
+        self.digests: dict[str, str] = {}
+        with contextlib.suppress(ValueError), self._readable():
+            self.digests = json.loads(self._zip.read(CHECKSUMS))
+        for name in names:
+            if name != CHECKSUMS and name not in self.digests:
+                raise self._damaged(name)
+        self.manifest = json.loads(self.read(MANIFEST))
+        if self.manifest.get("format") != FORMAT or self.manifest.get("version") != VERSION:
             raise InputError(
-                f"the program file is damaged: the checksum of {name} is wrong", at=at, hint="compile the model again"
+                f"the program file has version {self.manifest.get('version')}, this rcompile reads {VERSION}",
+                at=self._at,
+                hint="compile the model again",
             )
-    manifest = json.loads(members[MANIFEST])
-    if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
-        raise InputError(
-            f"the program file has version {manifest.get('version')}, this rcompile reads {VERSION}",
-            at=at,
-            hint="compile the model again",
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (zipfile.BadZipFile, OSError, EOFError) as error:
+            raise InputError(
+                f"this is not a program file, or it is truncated: {error}", at=self._at, hint="compile the model again"
+            ) from error
+
+    def _damaged(self, name: str) -> InputError:
+        return InputError(
+            f"the program file is damaged: the checksum of {name} is wrong", at=self._at, hint="compile the model again"
         )
-    return members
+
+    def read(self, name: str) -> bytes:
+        """Return a member, whose checksum is right."""
+        with self._readable():
+            if name not in self.digests or name not in self._zip.namelist():
+                raise self._damaged(name)
+            data = self._zip.read(name)
+        if self.digests[name] != hashlib.sha256(data).hexdigest():
+            raise self._damaged(name)
+        return data
+
+    def array(self, index: int) -> np.ndarray:
+        """Return an array; it cannot be written to."""
+        data = self.read(f"arrays/{index}.npy")
+        header = io.BytesIO(data)
+        np.lib.format.read_magic(header)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(header)
+        return frozen(np.frombuffer(data, dtype, offset=header.tell()).reshape(shape))
 
 
 def load(path: Path) -> Compiled:
     """Read a program file."""
-    members = read_members(path)
+    archive = Archive(path)
     cache: dict[int, np.ndarray] = {}
 
     def dec_hook(kind: object, value: Any) -> object:  # noqa: ANN401 - any JSON value
@@ -136,20 +182,20 @@ def load(path: Path) -> Compiled:
             raise NotImplementedError(f"{kind} from {value!r}")
         index = value["array"]
         if index not in cache:
-            cache[index] = frozen(np.load(io.BytesIO(members[f"arrays/{index}.npy"]), allow_pickle=False))
+            cache[index] = archive.array(index)
         return cache[index]
 
-    manifest = json.loads(members[MANIFEST])
+    manifest = archive.manifest
     try:
         placed = msgspec.convert(manifest["placed"], PlacedProgram, dec_hook=dec_hook)
+        weights = {name: archive.array(value["array"]) for name, value in manifest["weights"].items()}
     except (msgspec.ValidationError, KeyError) as error:
         raise InputError(
             f"the program file is not valid: {error}", at=Origin(str(path)), hint="compile the model again"
         ) from error
-    return Compiled(placed, members[REFERENCE], manifest["quantized_by"], manifest["target"])
+    return Compiled(placed, archive.read(REFERENCE), weights, manifest["quantized_by"], manifest["target"])
 
 
 def file_digest(path: Path) -> str:
     """Return the digest of a program file's content, as `save` returned it."""
-    digests: dict[str, str] = json.loads(read_members(path)[CHECKSUMS])
-    return digest_of(digests)
+    return digest_of(Archive(path).digests)

@@ -75,13 +75,13 @@ def cut_bits(total: int, width: int) -> tuple[Slice, ...]:
 class Encoding:
     """A matrix as unsigned codes: w = offset + step * (codes[0] - codes[1]), codes[1] only where differential.
 
-    codes: (P, G, K, N) with P polarities; offset: (G, N).
+    codes: (P, G, K, N) with P polarities; offset and step: (G, N).
     """
 
     scheme: SignScheme
     codes: IntegerArray
     offset: IntegerArray
-    step: int
+    step: IntegerArray
     code_bits: int
 
     @property
@@ -93,7 +93,7 @@ class Encoding:
         """Return the weights (G, rows, N) that the codes stand for."""
         codes = self.codes[:, :, rows].astype(np.int64)
         difference = codes[0] - codes[1] if self.polarities == 2 else codes[0]
-        return self.offset[:, None, :] + self.step * difference
+        return self.offset[:, None, :] + self.step[:, None, :] * difference
 
     @cached_property
     def column_sums(self) -> IntegerArray:

@@ -1,6 +1,6 @@
 """Level 1, Graph: tensor operators as the ONNX file has them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,10 @@ from rcompile.errors import Origin, require
 Array = NDArray[Any]
 
 STANDARD_DOMAINS = ("", "ai.onnx")
-QUANTIZATION_DOMAINS = (*STANDARD_DOMAINS, "com.microsoft")
+MICROSOFT = "com.microsoft"
+QUANTIZATION_DOMAINS = (*STANDARD_DOMAINS, MICROSOFT)
+QONNX_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general")
+"""Three spellings of one dialect."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +25,22 @@ class OpaqueAttribute:
     data: bytes
 
 
+NO_TENSOR = "no tensor"
+
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | OpaqueAttribute
 
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor's type: numpy dtype name and shape; a free dimension is its name or None."""
+    """A tensor's type: numpy dtype name and shape; a free dimension is its name or None.
+
+    A sequence, an optional or a map has the dtype NO_TENSOR and its ONNX type, serialized, in `kind`.
+    """
 
     name: str
     dtype: str
     shape: tuple[int | str | None, ...] | None
+    kind: bytes = b""
 
     def __str__(self) -> str:
         shape = "?" if self.shape is None else ",".join("?" if d is None else str(d) for d in self.shape)
@@ -40,7 +49,13 @@ class Value:
 
 @dataclass(frozen=True)
 class Node:
-    """One operator; an absent optional input is ''."""
+    """One operator; an absent optional input is ''.
+
+    Attributes:
+        captured: tensors of this graph that the node's subgraphs read.
+        body: of a Scan whose products can be mapped; its tensors' names are no other graph's.
+        source: the node of the file that this one was made of; '' where it is that node itself.
+    """
 
     name: str
     op_type: str
@@ -49,7 +64,13 @@ class Node:
     domain: str = ""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     captured: tuple[str, ...] = ()
-    """Tensors of this graph that the node's subgraphs read."""
+    body: "Graph | None" = None
+    source: str = ""
+
+    @property
+    def origin_name(self) -> str:
+        """Return the name of the file's node behind this one."""
+        return self.source or self.name
 
     def is_a(self, *op_types: str, domains: tuple[str, ...] = STANDARD_DOMAINS) -> bool:
         """Tell whether this is one of the given operators of the given domains."""
@@ -84,7 +105,10 @@ class Node:
         domain = f"{self.domain}::" if self.domain else ""
         outputs = ", ".join(name or "-" for name in self.outputs)
         inputs = ", ".join(name or "-" for name in self.inputs)
-        return f"{outputs} = {domain}{self.op_type} '{self.name}' ({inputs})"
+        text = f"{outputs} = {domain}{self.op_type} '{self.name}' ({inputs})"
+        if self.body is None:
+            return text
+        return "\n".join([f"{text} of", *(f"    {line}" for line in str(self.body).splitlines())])
 
 
 @dataclass(frozen=True)
@@ -93,7 +117,8 @@ class Graph:
 
     `values` holds the type of each tensor where it is known, with the batch axis set to 1; `bits` the true
     width of integer tensors that use less than their dtype; `folded` says of each node of the file that is no
-    longer here what became of it; `source_nodes` lists every (name, op_type) of the file.
+    longer here what became of it; `source_nodes` lists every (name, op_type) of the file; the shapes of a loop's
+    body are those for one sample, though it is fed many.
     """
 
     name: str
@@ -109,6 +134,7 @@ class Graph:
     source_nodes: tuple[tuple[str, str], ...]
     folded: Mapping[str, str] = field(default_factory=dict)
     bits: Mapping[str, int] = field(default_factory=dict)
+    is_body: bool = False
 
     def verify(self) -> None:
         """Check that each tensor has one producer, before its readers, and each output a producer."""
@@ -121,6 +147,9 @@ class Graph:
             known.update(node.outputs)
         for value in self.outputs:
             require(value.name in known, f"the graph's output '{value.name}' has no producer")
+        for node in self.nodes:
+            if node.body is not None:
+                node.body.verify()
 
     @cached_property
     def producers(self) -> dict[str, Node]:
@@ -142,7 +171,22 @@ class Graph:
 
     def at(self, node: Node) -> Origin:
         """Return where a node comes from."""
-        return Origin(self.origin.file, node.name, node.op_type)
+        return Origin(self.origin.file, node.origin_name, self.op_type_of(node))
+
+    def op_type_of(self, node: Node) -> str:
+        """Return the operator of the file that a node stems from: LSTM for a product of its gates."""
+        return self._op_types.get(node.origin_name, node.op_type)
+
+    @cached_property
+    def _op_types(self) -> dict[str, str]:
+        return dict(self.source_nodes)
+
+    def all_nodes(self) -> Iterator[Node]:
+        """Yield every node, those of mapped bodies after the node that holds them."""
+        for node in self.nodes:
+            yield node
+            if node.body is not None:
+                yield from node.body.all_nodes()
 
     def __str__(self) -> str:
         lines = [f"graph {self.name} batch {self.batch}"]
@@ -177,8 +221,10 @@ class Names:
     def __init__(self, graph: Graph) -> None:
         self._taken = {*graph.constants, *graph.values, *(value.name for value in (*graph.inputs, *graph.outputs))}
         self._taken |= {name for name, _ in graph.source_nodes}
-        for node in graph.nodes:
+        for node in graph.all_nodes():
             self._taken |= {node.name, *node.inputs, *node.outputs, *node.captured}
+            if node.body is not None:
+                self._taken |= {*node.body.constants, *(value.name for value in node.body.inputs)}
 
     def fresh(self, wanted: str) -> str:
         """Return a free name, the wanted one if possible, and take it."""

@@ -1,6 +1,8 @@
 """Level 2, MatrixProgram: integer weight matrices between digital segments."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from math import prod
 from typing import Any
 
@@ -13,13 +15,37 @@ from rcompile.ir.graph import Batch, Value
 IntegerArray = NDArray[Any]
 FloatArray = NDArray[np.float32]
 
+VERIFIED_ROWS = 512
+
 ACCUMULATOR_LIMIT = 2**53
 """Every engine may hold an accumulator in float64 without losing a bit."""
 
 
+LOW_BITS = 4
+"""Matrices of so few levels are given the cells that these take, whatever the width of their codes."""
+
+
+def common_step(weights: IntegerArray) -> IntegerArray:
+    """Return the greatest common divisor (G, N) of each column's weights (G, K, N); 1 where all are zero."""
+    found = np.gcd.reduce(weights.astype(np.int64), axis=1)
+    return np.asarray(np.where(found == 0, 1, found))
+
+
+class StepKind(StrEnum):
+    """What a step is."""
+
+    LOOP = "loop"
+    MATRIX = "matrix"
+    SEGMENT = "segment"
+
+
 @dataclass(frozen=True)
 class Window:
-    """How a convolution's input becomes vectors (im2col): all tuples have one entry per spatial axis."""
+    """How a convolution's input becomes vectors (im2col): all tuples have one entry per spatial axis.
+
+    `spacing` puts an input's neighbours that many positions apart, zeros between (a transposed convolution's
+    stride); negative pads cut off.
+    """
 
     kernel: tuple[int, ...]
     strides: tuple[int, ...]
@@ -28,11 +54,17 @@ class Window:
     pads_end: tuple[int, ...]
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
+    spacing: tuple[int, ...]
 
     @property
     def positions(self) -> int:
         """How many vectors one sample presents."""
         return prod(self.output_shape)
+
+    @property
+    def products(self) -> int:
+        """How many input positions each weight meets, but for the borders: inserted zeros are not multiplied."""
+        return prod(self.input_shape) if any(step > 1 for step in self.spacing) else self.positions
 
 
 @dataclass(frozen=True)
@@ -65,7 +97,10 @@ class Requantize:
 
 @dataclass(frozen=True)
 class Epilogue:
-    """From accumulator to output tensor: real = float32(accumulator + integer_bias) * scale + bias."""
+    """From accumulator to output tensor: real = float32(accumulator + integer_bias) * scale + bias.
+
+    `integer`: the output is the accumulator itself, int32 (MatMulInteger, ConvInteger).
+    """
 
     scale: FloatArray
     """(N,): one accumulator step in the output's unit."""
@@ -74,6 +109,7 @@ class Epilogue:
     bias: FloatArray | None
     """(N,), real."""
     requantize: Requantize | None
+    integer: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,13 +121,15 @@ class Matrix:
         weights: (G, K, N) integers w = stored - zero point. K counts inputs, N outputs of one group.
         weight_bits: width of the stored weights.
         weight_low: (G, N) the least representable w of each column.
-        weight_step: distance of representable weights: w = weight_low + weight_step * code, 0 <= code < 2^bits.
+        weight_step: (G, N) distance of a column's representable weights: w = weight_low + weight_step * code,
+            0 <= code < 2^bits.
         input: the tensor that it reads.
         output: the tensor that it writes.
         window: the convolution's geometry; None for a product over the last axis.
         vectors: input vectors per inference and group.
         epilogue: what follows the accumulator.
         absorbed: names of the nodes that the epilogue and the input stand for.
+        serial: each vector waits for the result of the one before (a recurrent product): copies do not help.
     """
 
     name: str
@@ -100,13 +138,14 @@ class Matrix:
     weights: IntegerArray
     weight_bits: int
     weight_low: IntegerArray
-    weight_step: int
+    weight_step: IntegerArray
     input: InputCode
     output: str
     window: Window | None
     vectors: int
     epilogue: Epilogue
     absorbed: tuple[str, ...] = ()
+    serial: bool = False
 
     @property
     def groups(self) -> int:
@@ -126,22 +165,28 @@ class Matrix:
     @property
     def macs(self) -> int:
         """Multiply-accumulates of one inference."""
-        return self.vectors * self.weights.size
+        if self.window is None:
+            return self.vectors * self.weights.size
+        return self.vectors // self.window.positions * self.window.products * self.weights.size
 
     def verify(self) -> None:
         """Check that weights are representable and that no accumulator overflows."""
-        low = self.weight_low[:, None, :]
-        steps = self.weights - low
         top = self.weight_step * (2**self.weight_bits - 1)
-        require(steps.min() >= 0 and steps.max() <= top, f"{self.name}: a weight exceeds {self.weight_bits} bits")
-        require((steps % self.weight_step == 0).all(), f"{self.name}: a weight is off its grid")
-        largest = 2**self.input.bits * (top + int(np.abs(self.weight_low).max())) * self.rows
+        for start in range(0, self.rows, VERIFIED_ROWS):  # a slab at a time: large layers would fill the memory
+            steps = self.weights[:, start : start + VERIFIED_ROWS] - self.weight_low[:, None, :]
+            require(
+                steps.min() >= 0 and (steps <= top[:, None, :]).all(),
+                f"{self.name}: a weight exceeds {self.weight_bits} bits",
+            )
+            require((steps % self.weight_step[:, None, :] == 0).all(), f"{self.name}: a weight is off its grid")
+        largest = 2**self.input.bits * (int(top.max()) + int(np.abs(self.weight_low).max())) * self.rows
         require(largest < ACCUMULATOR_LIMIT, f"{self.name}: an accumulator may need {largest.bit_length()} bits")
         require(self.epilogue.scale.shape == (self.groups * self.columns,), f"{self.name}: wrong number of scales")
 
     def __str__(self) -> str:
         low, high = int(self.weights.min()), int(self.weights.max())
         end = "float" if self.epilogue.requantize is None else self.epilogue.requantize.dtype
+        end = "int32" if self.epilogue.integer else end
         return (
             f"matrix {self.name} [{self.groups} x {self.rows} x {self.columns}] "
             f"weights {self.weight_bits}b in {low}..{high}, input {self.input.tensor} {self.input.bits}b "
@@ -161,6 +206,64 @@ class Segment:
 
     def __str__(self) -> str:
         return f"segment {self.name} ({', '.join(self.inputs)}) -> {', '.join(self.outputs)}: {', '.join(self.nodes)}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a program: the index of a matrix, a segment or a loop."""
+
+    kind: StepKind
+    index: int
+
+
+@dataclass(frozen=True)
+class State:
+    """What a loop carries: `initial` before the first step, `inside` in each, `following` after each, `final`."""
+
+    initial: str
+    inside: str
+    following: str
+    final: str
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A tensor that a loop takes apart, or puts together, along its first axis."""
+
+    outside: str
+    inside: str
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Steps that are repeated for each element of the scanned tensors (ONNX's Scan)."""
+
+    name: str
+    order: tuple[Step, ...]
+    states: tuple[State, ...]
+    scanned: tuple[Stream, ...]
+    collected: tuple[Stream, ...]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Return what the loop reads."""
+        return (*(state.initial for state in self.states), *(stream.outside for stream in self.scanned))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Return what the loop writes."""
+        named = (*(state.final for state in self.states), *(stream.outside for stream in self.collected))
+        return tuple(name for name in named if name)
+
+    @property
+    def formal(self) -> tuple[str, ...]:
+        """Return what is given to each repetition."""
+        return (*(state.inside for state in self.states), *(stream.inside for stream in self.scanned))
+
+    def __str__(self) -> str:
+        carried = ", ".join(f"{s.inside} from {s.initial} then {s.following}" for s in self.states)
+        taken = ", ".join(f"{s.inside} in {s.outside}" for s in self.scanned)
+        return f"loop {self.name} ({taken}; {carried}) -> {', '.join(self.outputs)}"
 
 
 @dataclass(frozen=True)
@@ -185,7 +288,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class MatrixProgram:
-    """What runs in order: `order` names segments (negative: ~index) and matrices (index), alternating freely."""
+    """What runs in order: matrices, segments and loops of both."""
 
     name: str
     origin: Origin
@@ -194,32 +297,70 @@ class MatrixProgram:
     batch: Batch
     segments: tuple[Segment, ...]
     matrices: tuple[Matrix, ...]
-    order: tuple[int, ...]
+    loops: tuple[Loop, ...]
+    order: tuple[Step, ...]
     edges: tuple[Edge, ...]
     placements: tuple[Placement, ...]
     parameters: int
 
-    def steps(self) -> tuple[Segment | Matrix, ...]:
-        """Return segments and matrices in execution order."""
-        return tuple(self.segments[~i] if i < 0 else self.matrices[i] for i in self.order)
+    def at(self, step: Step) -> Segment | Matrix | Loop:
+        """Return what a step stands for."""
+        match step.kind:
+            case StepKind.MATRIX:
+                return self.matrices[step.index]
+            case StepKind.SEGMENT:
+                return self.segments[step.index]
+        return self.loops[step.index]
+
+    def flat(self, order: tuple[Step, ...] | None = None) -> Iterator[Step]:
+        """Yield every step in order, those of a loop after the loop."""
+        for step in self.order if order is None else order:
+            yield step
+            if step.kind is StepKind.LOOP:
+                yield from self.flat(self.loops[step.index].order)
+
+    def matrix_order(self) -> tuple[int, ...]:
+        """Return the matrices' indices in order of execution."""
+        return tuple(step.index for step in self.flat() if step.kind is StepKind.MATRIX)
 
     def verify(self) -> None:
         """Check that every step finds its inputs, and each step is there once."""
-        expected = [*range(len(self.matrices)), *(~i for i in range(len(self.segments)))]
-        require(sorted(self.order) == sorted(expected), "a step is missing or listed twice")
+        found = sorted((step.kind, step.index) for step in self.flat())
+        counts = {StepKind.LOOP: self.loops, StepKind.MATRIX: self.matrices, StepKind.SEGMENT: self.segments}
+        expected = [(kind, index) for kind, items in counts.items() for index in range(len(items))]
+        require(found == sorted(expected), "a step is missing or listed twice")
         known = {value.name for value in self.inputs}
-        for step in self.steps():
-            reads = step.inputs if isinstance(step, Segment) else (step.input.tensor,)
-            for name in reads:
-                require(name in known, f"{step.name} reads '{name}' before it is produced")
-            known.update(step.outputs if isinstance(step, Segment) else (step.output,))
+        self.verify_order(self.order, known)
         for value in self.outputs:
             require(value.name in known, f"the output '{value.name}' has no producer")
         for matrix in self.matrices:
             matrix.verify()
 
+    def verify_order(self, order: tuple[Step, ...], known: set[str]) -> None:
+        """Check that steps find their inputs among `known`, to which their outputs are added."""
+        for step in order:
+            item = self.at(step)
+            reads = (item.input.tensor,) if isinstance(item, Matrix) else item.inputs
+            for name in reads:
+                require(name in known, f"{item.name} reads '{name}' before it is produced")
+            if isinstance(item, Loop):
+                inner = known | set(item.formal)
+                self.verify_order(item.order, inner)
+                results = [*(s.following for s in item.states), *(s.inside for s in item.collected)]
+                for name in results:
+                    require(name in inner, f"{item.name} has no '{name}' after a step")
+            known.update((item.output,) if isinstance(item, Matrix) else item.outputs)
+
+    def lines(self, order: tuple[Step, ...], indent: str) -> Iterator[str]:
+        """Yield a line per step."""
+        for step in order:
+            item = self.at(step)
+            yield f"{indent}{item}"
+            if isinstance(item, Loop):
+                yield from self.lines(item.order, f"{indent}  ")
+
     def __str__(self) -> str:
         lines = [f"matrix program {self.name}", *(f"  input {value}" for value in self.inputs)]
-        lines += [f"  {step}" for step in self.steps()]
+        lines += self.lines(self.order, "  ")
         lines += [f"  output {value}" for value in self.outputs]
         return "\n".join(lines)

@@ -14,8 +14,14 @@ from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Names, Node
 
 def canonicalize(graph: Graph) -> Graph:
     """Remove operators that pass their input through, and scale factors of Gemm."""
+    return canonical(graph, Names(graph))
+
+
+def canonical(graph: Graph, names: Names) -> Graph:
+    """Rewrite a graph and the bodies of its loops."""
     constants = dict(graph.constants)
-    names = Names(graph)
+    inner = (n if n.body is None else replace(n, body=canonical(n.body, names)) for n in graph.nodes)
+    graph = replace(graph, nodes=tuple(inner))
     nodes = [transposed_weight(scaled_gemm(node, constants, names), graph, constants, names) for node in graph.nodes]
     aliases: dict[str, str] = {}
     kept, reasons = [], {}

@@ -5,7 +5,7 @@
 
 from dataclasses import replace
 
-from rcompile.frontend.export import part_to_onnx
+from rcompile.frontend.export import part_to_model
 from rcompile.frontend.runtime import Session
 from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import Array, Graph, Node, Value
@@ -23,11 +23,14 @@ RANDOM = {
 
 def fold_constants(graph: Graph) -> Graph:
     """Replace nodes that read only constants by their values."""
+    graph = with_folded_bodies(graph)
     known, foldable = set(graph.constants), []
     outputs = set(graph.output_names())
     for node in graph.nodes:
-        if node.op_type in {"DequantizeLinear", *RANDOM} or outputs.intersection(node.outputs):
+        if node.op_type in {"DequantizeLinear", *RANDOM} or node.body is not None or outputs.intersection(node.outputs):
             continue
+        if any(name in graph.values and graph.values[name].kind for name in node.outputs):
+            continue  # a sequence is no constant tensor
         if all(name in known for name in node.reads()):
             foldable.append(node)
             known.update(node.outputs)
@@ -39,7 +42,8 @@ def fold_constants(graph: Graph) -> Graph:
     produced = [name for node in foldable for name in node.outputs if name in needed]
     constants = {**graph.constants, **evaluate(graph, tuple(foldable), produced)}
     values = {**graph.values, **{n: Value(n, constants[n].dtype.name, constants[n].shape) for n in produced}}
-    reasons = {node.name: "constant: computed at compile time" for node in foldable}
+    reasons = {node.origin_name: "constant: computed at compile time" for node in foldable}
+    reasons = {name: reason for name, reason in reasons.items() if name not in {node.origin_name for node in rest}}
     return replace(
         graph,
         nodes=rest,
@@ -53,5 +57,14 @@ def evaluate(graph: Graph, nodes: tuple[Node, ...], names: list[str]) -> dict[st
     """Run some nodes without inputs."""
     if not names:
         return {}
-    found = Session(part_to_onnx(graph, nodes, (), names), optimize=False).run({})
+    model = part_to_model(graph, nodes, (), names)
+    found = Session(model.proto, optimize=False, weights=model.weights).run({})
     return {name: frozen(array) for name, array in found.items()}
+
+
+def with_folded_bodies(graph: Graph) -> Graph:
+    """Fold the constants in the bodies of loops."""
+    if all(node.body is None for node in graph.nodes):
+        return graph
+    nodes = (node if node.body is None else replace(node, body=fold_constants(node.body)) for node in graph.nodes)
+    return replace(graph, nodes=tuple(nodes))

@@ -5,80 +5,106 @@ go, unchanged, into segments that onnxruntime executes: as few as the order allo
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from math import prod
 
 from rcompile.errors import UnsupportedError
 from rcompile.frontend.export import part_to_onnx
 from rcompile.frontend.macs import macs_of
 from rcompile.frontend.matrix_operator import static_shape
-from rcompile.frontend.operators import OPERATORS, Refusal, recognise
+from rcompile.frontend.operators import OPERATORS, UNFOLDED, Refusal, recognise
 from rcompile.frontend.quantized import NotStatic, QuantizedOperators
 from rcompile.ir.graph import QUANTIZATION_DOMAINS, Graph, Node
-from rcompile.ir.matrix import Edge, Matrix, MatrixProgram, Placement, Segment
+from rcompile.ir.matrix import Edge, Loop, Matrix, MatrixProgram, Placement, Segment, State, Step, StepKind, Stream
 
 DEAD = "no output of the model depends on it"
 
 
 def lower(graph: Graph) -> MatrixProgram:
-    """Turn each quantized product into a Matrix and everything else into segments.
+    """Turn each quantized product into a Matrix and everything else into segments."""
+    return Lowering(graph).program()
+
+
+def require_mapped(program: MatrixProgram) -> MatrixProgram:
+    """Refuse a program without matrices: a compiler that maps nothing has done nothing.
 
     Raises:
         UnsupportedError: no operator can be put on crossbars.
     """
-    lowering = Lowering(graph)
-    if not lowering.matrices:
-        reasons = [
-            f"{node.op_type} '{node.name}': {lowering.refusals.get(node.name, DEAD)}"
-            for node in graph.nodes
-            if node.op_type in OPERATORS
-        ][:8]
+    if not program.matrices:
+        products = [item for item in program.placements if item.op_type in {*OPERATORS, *UNFOLDED}]
+        reasons = [f"{item.op_type} '{item.node}': {item.reason}" for item in products][:8]
         raise UnsupportedError(
             "the model has nothing to map: " + ("; ".join(reasons) or f"it has none of {', '.join(OPERATORS)}"),
-            at=graph.origin,
+            at=program.origin,
             hint="rcompile maps products with static weights",
         )
-    return lowering.program()
+    return program
+
+
+@dataclass
+class Tables:
+    """What the lowering of a graph and of the bodies in it fills together."""
+
+    matrices: list[Matrix] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
+    refusals: dict[str, str] = field(default_factory=dict)
+    digital: dict[str, tuple[Node, Graph]] = field(default_factory=dict)
+    absorbed: dict[str, str] = field(default_factory=dict)
 
 
 class Lowering:
-    """The tables that the lowering of one graph fills."""
+    """The lowering of one graph, or of the body of one loop.
 
-    def __init__(self, graph: Graph) -> None:
+    Args:
+        graph: to be lowered.
+        tables: those of the graph around; None for the model itself.
+    """
+
+    def __init__(self, graph: Graph, tables: Tables | None = None) -> None:
         self.graph = graph
+        self.tables = tables or Tables()
         self.matrices: dict[str, Matrix] = {}
-        self.refusals: dict[str, str] = {}
-        self.absorbed: dict[str, str] = {}
-        quantized = QuantizedOperators(graph)
+        self.bodies = {node.name: node for node in graph.nodes if node.body is not None and self.is_mapped(node.body)}
+        quantized = QuantizedOperators(graph, serial=tables is not None)
         for node in graph.nodes:
             operator = recognise(node, graph)
             if isinstance(operator, Refusal):
-                self.refusals[node.name] = operator.reason
+                self.tables.refusals[node.name] = operator.reason
                 continue
             try:
                 matrix = quantized.matrix(node, operator)
             except NotStatic as refusal:
-                self.refusals[node.name] = str(refusal)
+                self.tables.refusals[node.name] = str(refusal)
             else:
                 self.matrices[node.name] = matrix
-                self.absorbed.update(dict.fromkeys(matrix.absorbed, f"part of {node.name}"))
+                self.tables.absorbed.update(dict.fromkeys(matrix.absorbed, f"part of {node.name}"))
         self.digital = self.live_digital_nodes()
+        self.tables.digital.update({node.name: (node, graph) for node in self.digital})
+        self.index = {name: len(self.tables.matrices) + i for i, name in enumerate(self.matrices)}
+        self.tables.matrices += self.matrices.values()
+
+    @staticmethod
+    def is_mapped(body: Graph) -> bool:
+        """Tell whether a body has products that can be mapped."""
+        return bool(Lowering(body, Tables()).matrices)
 
     def program(self) -> MatrixProgram:
         """Cut the rest into segments and put everything in order."""
-        graph = self.graph
-        digital = self.digital
-        order, segments = self.segments(digital)
-        matrices = tuple(self.matrices.values())
+        graph, tables = self.graph, self.tables
+        order = self.order()
         return MatrixProgram(
             name=graph.name,
             origin=graph.origin,
             inputs=graph.inputs,
             outputs=graph.outputs,
             batch=graph.batch,
-            segments=tuple(segments),
-            matrices=matrices,
+            segments=tuple(tables.segments),
+            matrices=tuple(tables.matrices),
+            loops=tuple(tables.loops),
             order=order,
-            edges=self.edges(digital),
+            edges=self.edges(),
             placements=self.placements(),
             parameters=self.parameters_count(),
         )
@@ -86,14 +112,17 @@ class Lowering:
     def parameters_count(self) -> int:
         """Count the distinct constants that are weights: dequantized ones, and real operands of the file's nodes."""
         own = {name for name, _ in self.graph.source_nodes}
-        names: set[str] = set()
-        for node in self.graph.nodes:
-            if node.is_a("DequantizeLinear", domains=QUANTIZATION_DOMAINS):
-                names.add(node.inputs[0])
-            elif node.name in own and not node.is_a("QuantizeLinear", domains=QUANTIZATION_DOMAINS):
-                real = (name for name in node.reads() if name in self.graph.constants)
-                names.update(name for name in real if self.graph.constants[name].dtype.kind == "f")
-        return sum(self.graph.constants[name].size for name in names if name in self.graph.constants)
+        counted: dict[str, int] = {}
+        for graph in (self.graph, *(node.body for node in self.graph.all_nodes() if node.body is not None)):
+            for node in graph.nodes:
+                if node.is_a("DequantizeLinear", domains=QUANTIZATION_DOMAINS):
+                    names: Iterable[str] = node.inputs[:1]
+                elif node.origin_name in own and not node.is_a("QuantizeLinear", domains=QUANTIZATION_DOMAINS):
+                    names = [n for n in node.reads() if n in graph.constants and graph.constants[n].dtype.kind == "f"]
+                else:
+                    names = ()
+                counted |= {name: graph.constants[name].size for name in names if name in graph.constants}
+        return sum(counted.values())
 
     def live_digital_nodes(self) -> list[Node]:
         """Return what segments must execute: needed, and not covered by a matrix. Drop matrices that nobody needs."""
@@ -110,51 +139,78 @@ class Lowering:
                 needed.update(node.reads())
         for matrix in [m for m in self.matrices.values() if m.output not in needed]:
             del self.matrices[matrix.name]
-            self.absorbed.update(dict.fromkeys((matrix.name, *matrix.absorbed), DEAD))
+            self.tables.absorbed.update(dict.fromkeys((matrix.name, *matrix.absorbed), DEAD))
         return nodes[::-1]
 
-    def segments(self, digital: list[Node]) -> tuple[tuple[int, ...], list[Segment]]:
-        """Group digital nodes by the number of matrices before them: as few segments as the order allows."""
+    def order(self) -> tuple[Step, ...]:
+        """Group digital nodes by the matrices and loops before them: as few segments as the order allows."""
         level: dict[str, int] = {value.name: 0 for value in self.graph.inputs}
         levels: dict[int, list[Node]] = {}
-        matrix_levels: dict[int, list[int]] = {}
-        index = {name: i for i, name in enumerate(self.matrices)}
+        others: dict[int, list[Step]] = {}
         pending = {matrix.output: matrix for matrix in self.matrices.values()}
-        digital_names = {node.name for node in digital}
+        digital_names = {node.name for node in self.digital}
         for node in self.graph.nodes:
             if node.name in digital_names:
                 depth = max((level.get(name, 0) for name in node.reads()), default=0)
-                levels.setdefault(depth, []).append(node)
+                if node.name in self.bodies:
+                    others.setdefault(depth, []).append(self.loop(node))
+                    depth += 1
+                else:
+                    levels.setdefault(depth, []).append(node)
                 level.update((name, depth) for name in node.outputs)
             for name in node.outputs:
                 if name in pending:
                     matrix = pending[name]
                     depth = level[matrix.input.tensor]
-                    matrix_levels.setdefault(depth, []).append(index[matrix.name])
+                    others.setdefault(depth, []).append(Step(StepKind.MATRIX, self.index[matrix.name]))
                     level[name] = depth + 1
-        order: list[int] = []
-        segments: list[Segment] = []
-        reads_of_matrices = {matrix.input.tensor for matrix in self.matrices.values()}
-        for depth in range(max([*levels, *matrix_levels]) + 1):
+        order: list[Step] = []
+        wanted = {matrix.input.tensor for matrix in self.matrices.values()} | set(self.graph.output_names())
+        wanted |= {name for node in self.bodies.values() for name in node.inputs}
+        for depth in range(max([0, *levels, *others]) + 1):
             if depth in levels:
-                order.append(~len(segments))
-                segments.append(self.segment(f"digital{len(segments)}", levels[depth], reads_of_matrices))
-            order += matrix_levels.get(depth, [])
-        return tuple(order), segments
+                order.append(Step(StepKind.SEGMENT, len(self.tables.segments)))
+                self.tables.segments.append(self.segment(levels[depth], wanted))
+            order += others.get(depth, [])
+        return tuple(order)
 
-    def segment(self, name: str, nodes: list[Node], reads_of_matrices: set[str]) -> Segment:
-        """Build one segment."""
+    def loop(self, node: Node) -> Step:
+        """Lower a loop."""
+        body = node.body
+        assert body is not None
+        lowering = Lowering(body, self.tables)
+        order = lowering.order()
+        scans = node.integer("num_scan_inputs", 1)
+        states = len(node.inputs) - scans
+        formal, results = [v.name for v in body.inputs], [v.name for v in body.outputs]
+        outputs = (*node.outputs, *("" for _ in range(len(results) - len(node.outputs))))
+        loop = Loop(
+            name=node.name,
+            order=order,
+            states=tuple(map(State, node.inputs[:states], formal[:states], results[:states], outputs[:states])),
+            scanned=tuple(map(Stream, node.inputs[states:], formal[states:])),
+            collected=tuple(s for s in map(Stream, outputs[states:], results[states:]) if s.outside),
+        )
+        self.tables.loops.append(loop)
+        steps = static_shape(self.graph.values.get(loop.scanned[0].outside)) or (1,)
+        for index in lowering.index.values():
+            matrix = self.tables.matrices[index]
+            self.tables.matrices[index] = replace(matrix, vectors=matrix.vectors * steps[0])
+        return Step(StepKind.LOOP, len(self.tables.loops) - 1)
+
+    def segment(self, nodes: list[Node], wanted: set[str]) -> Segment:
+        """Build one segment; `wanted` are tensors that matrices, loops or the model's caller read."""
         graph = self.graph
         inside = {node.name for node in nodes}
         produced = dict.fromkeys(name for node in nodes for name in node.outputs if name)
         read = list(dict.fromkeys(name for node in nodes for name in node.reads()))
         inputs = tuple(n for n in read if n not in produced and n not in graph.constants)
-        wanted = reads_of_matrices | set(graph.output_names())
         outputs = tuple(
             name
             for name in produced
             if name in wanted or any(reader.name not in inside for reader in self.digital_readers(name))
         )
+        name = f"digital{len(self.tables.segments)}"
         model = part_to_onnx(graph, tuple(nodes), inputs, outputs)
         return Segment(name, inputs, outputs, tuple(node.name for node in nodes), model)
 
@@ -163,50 +219,88 @@ class Lowering:
         return (
             node
             for node in self.graph.readers.get(tensor, [])
-            if node.name not in self.matrices and node.name not in self.absorbed
+            if node.name not in self.matrices and node.name not in self.tables.absorbed
         )
 
-    def edges(self, digital: list[Node]) -> tuple[Edge, ...]:
+    def edges(self) -> tuple[Edge, ...]:
         """Return which matrix's output reaches which matrix's input, and how many bytes."""
-        index = {name: i for i, name in enumerate(self.matrices)}
-        made_by = {matrix.output: matrix for matrix in self.matrices.values()}
-        sources: dict[str, frozenset[int]] = {name: frozenset([index[m.name]]) for name, m in made_by.items()}
-        for node in digital:
-            found = frozenset().union(*(sources.get(name, frozenset()) for name in node.reads()))
-            sources.update((name, found) for name in node.outputs if name not in made_by)
-        matrices = list(self.matrices.values())
+        matrices = self.tables.matrices
+        sources: dict[str, frozenset[int]] = {}
+        for _ in range(2 if self.tables.loops else 1):  # twice: what a loop carries back comes late
+            self.spread(self.graph, sources)
+        sizes = self.sizes(self.graph)
         return tuple(
             Edge(
                 source,
-                index[matrix.name],
-                min(self.size(matrices[source].output), self.size(matrix.input.tensor))
+                consumer,
+                min(sizes.get(matrices[source].output, 0), sizes.get(matrix.input.tensor, 0))
                 * ((matrix.input.bits + 7) // 8),
             )
-            for matrix in matrices
+            for consumer, matrix in enumerate(matrices)
             for source in sorted(sources.get(matrix.input.tensor, ()))
+            if source != consumer
         )
 
-    def size(self, tensor: str) -> int:
-        """Return a tensor's number of elements for one sample."""
-        shape = static_shape(self.graph.values.get(tensor))
-        return prod(shape) if shape is not None else 0
+    def spread(self, graph: Graph, sources: dict[str, frozenset[int]]) -> None:
+        """Say of each tensor which matrices' outputs it depends on, the nearest ones."""
+        made_by = {matrix.output: index for index, matrix in enumerate(self.tables.matrices)}
+        for node in graph.nodes:
+            if node.body is not None:
+                for outside, inside in zip(node.inputs, node.body.inputs, strict=True):
+                    sources[inside.name] = sources.get(inside.name, frozenset()) | sources.get(outside, frozenset())
+                self.spread(node.body, sources)
+                states = len(node.inputs) - node.integer("num_scan_inputs", 1)
+                for inside, result in zip(node.body.inputs[:states], node.body.outputs, strict=False):
+                    sources[inside.name] |= sources.get(result.name, frozenset())
+                found = [sources.get(value.name, frozenset()) for value in node.body.outputs]
+                sources.update(zip(node.outputs, found, strict=False))
+                continue
+            found_here = frozenset().union(*(sources.get(name, frozenset()) for name in node.reads()))
+            for name in node.outputs:
+                sources[name] = frozenset([made_by[name]]) if name in made_by else found_here
+
+    def sizes(self, graph: Graph) -> dict[str, int]:
+        """Return each tensor's number of elements for one sample; of a body's, over all steps."""
+        shapes = {name: static_shape(value) for name, value in graph.values.items()}
+        found = {name: prod(shape) for name, shape in shapes.items() if shape is not None}
+        for node in graph.nodes:
+            if node.body is not None:
+                scanned = static_shape(graph.values.get(node.inputs[-1])) or (1,)
+                found |= {name: size * scanned[0] for name, size in self.sizes(node.body).items()}
+        return found
 
     def placements(self) -> tuple[Placement, ...]:
-        """Say of each node of the file where it went."""
+        """Say of each node of the file where it went: its matrices first, then what of it is digital."""
+        matrices: dict[str, list[Matrix]] = {}
+        rest: dict[str, list[tuple[Node, Graph]]] = {}
+        for matrix in self.tables.matrices:
+            matrices.setdefault(matrix.origin.node, []).append(matrix)
+        for node, graph in self.tables.digital.values():
+            if node.name not in self.bodies:
+                rest.setdefault(node.origin_name, []).append((node, graph))
         found = []
-        digital_nodes = {node.name: node for node in self.digital}
         for name, op_type in self.graph.source_nodes:
             if name in self.graph.folded:
                 found.append(Placement(name, op_type, "folded", self.graph.folded[name]))
-            elif name in self.matrices:
-                m = self.matrices[name]
-                reason = f"{m.groups} matrix{'' if m.groups == 1 else ' groups'} of {m.rows} x {m.columns}"
-                found.append(Placement(name, op_type, "crossbar", reason, m.macs))
-            elif name in digital_nodes:
-                macs = macs_of(digital_nodes[name], self.graph)
-                found.append(Placement(name, op_type, "digital", self.refusals[name], macs))
+            elif name in matrices:
+                own = matrices[name]
+                reason = "; ".join(shapes_of(matrix) for matrix in own)
+                found.append(Placement(name, op_type, "crossbar", reason, sum(matrix.macs for matrix in own)))
+            elif name in rest:
+                macs = sum(macs_of(node, graph) for node, graph in rest[name])
+                found.append(Placement(name, op_type, "digital", self.reason_of(rest[name]), macs))
             else:
                 kept = {"QuantizeLinear", "DequantizeLinear"}
                 reason = "into the integers of the matrices that read it" if op_type in kept else DEAD
-                found.append(Placement(name, op_type, "folded", self.absorbed.get(name, reason)))
+                found.append(Placement(name, op_type, "folded", self.tables.absorbed.get(name, reason)))
         return tuple(found)
+
+    def reason_of(self, parts: list[tuple[Node, Graph]]) -> str:
+        """Say why a node of the file is digital: of what it was taken apart into, the product's reason."""
+        products = [node for node, _ in parts if node.op_type in {*OPERATORS, *UNFOLDED}]
+        return self.tables.refusals[(products or [parts[0][0]])[0].name]
+
+
+def shapes_of(matrix: Matrix) -> str:
+    """Describe the shapes of a matrix."""
+    return f"{matrix.groups} matrix{'' if matrix.groups == 1 else ' groups'} of {matrix.rows} x {matrix.columns}"

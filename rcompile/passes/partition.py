@@ -19,7 +19,7 @@ from rcompile.ir.crossbar import (
     SignScheme,
     cut_bits,
 )
-from rcompile.ir.matrix import Matrix, MatrixProgram
+from rcompile.ir.matrix import LOW_BITS, Matrix, MatrixProgram, common_step
 from rcompile.targets import Target
 
 
@@ -49,12 +49,18 @@ def encode(matrix: Matrix, scheme: SignScheme) -> Encoding:
     """Return a matrix's weights as unsigned codes."""
     low, step = matrix.weight_low, matrix.weight_step
     if scheme is not SignScheme.DIFFERENTIAL:
-        codes = (matrix.weights.astype(np.int64) - low[:, None, :]) // step
+        codes = (matrix.weights.astype(np.int32) - low[:, None, :].astype(np.int32)) // step[:, None, :].astype(
+            np.int32
+        )
         return Encoding(scheme, stored(codes[None], matrix.weight_bits), low, step, matrix.weight_bits)
-    magnitudes = np.stack([np.maximum(matrix.weights, 0), np.maximum(-matrix.weights.astype(np.int64), 0)])
+    # few levels: count in their common step, -1 and +1 for a binary matrix
+    step = common_step(matrix.weights) if matrix.weight_bits <= LOW_BITS else np.ones_like(low)
+    counts = matrix.weights.astype(np.int32) // step[:, None, :].astype(np.int32)
+    magnitudes = np.stack([np.maximum(counts, 0), np.maximum(-counts, 0)])
     # symmetric weights spare the sign bit; -2^(b-1), or an asymmetric zero point, needs more
-    bits = max(matrix.weight_bits - 1, int(magnitudes.max()).bit_length(), 1)
-    return Encoding(scheme, stored(magnitudes, bits), np.zeros_like(low), 1, bits)
+    least = 1 if matrix.weight_bits <= LOW_BITS else matrix.weight_bits - 1
+    bits = max(least, int(magnitudes.max()).bit_length(), 1)
+    return Encoding(scheme, stored(magnitudes, bits), np.zeros_like(low), step, bits)
 
 
 def stored(codes: np.ndarray, bits: int) -> np.ndarray:

@@ -20,10 +20,10 @@ def schedule(placed: PlacedProgram, target: Target) -> PlacedProgram:
     for edge in program.source.edges:
         producers.setdefault(edge.consumer, []).append(edge.producer)
     stages: dict[int, Stage] = {}
-    for index in (i for i in program.source.order if i >= 0):
+    for index in program.source.matrix_order():
         item = program.matrices[index]
         busy = vector_slots(item) * len(item.input_slices) * target.timing.read_cycle_s
-        before = [stages[p] for p in producers.get(index, [])]
+        before = [stages[p] for p in producers.get(index, []) if p in stages]  # not what a loop carries back
         share = first_window(item)
         start = max((first_input(s, program.matrices[s.matrix], share) for s in before), default=0.0)
         one_vector = busy / vector_slots(item)
@@ -50,4 +50,5 @@ def first_window(item: CrossbarMatrix) -> float:
     if window is None:
         return 1.0
     reach = (window.kernel[0] - 1) * window.dilations[0] + 1 - window.pads_begin[0]
-    return min(1.0, max(reach, 1) / window.input_shape[0])
+    size = (window.input_shape[0] - 1) * window.spacing[0] + 1
+    return min(1.0, max(reach, 1) / size)

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Sequence
 
-from rcompile.frontend.operators import OTHER_PRODUCTS
+from rcompile.frontend.operators import UNFOLDED
 from rcompile.ir.matrix import Placement
 from rcompile.report.schema import Diagnostic
 from rcompile.result import Result
@@ -89,7 +89,7 @@ def digital_products(result: Result) -> list[Diagnostic]:
 def uncounted_products(result: Result) -> list[Diagnostic]:
     """Warn where a product's multiply-accumulates are not known, so that shares are too favourable."""
     placements = result.compiled.placed.program.source.placements
-    products = {*OTHER_PRODUCTS, "If", "Loop", "Scan"}
+    products = {*UNFOLDED, "If", "Loop", "Scan"}
     names = [i.node for i in placements if i.placed == "digital" and not i.macs and i.op_type in products]
     if not names:
         return []

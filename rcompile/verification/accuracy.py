@@ -8,6 +8,7 @@ import numpy as np
 
 from rcompile.backends.executor import Engine, Executor, joined_runs, runs_of
 from rcompile.errors import InputError
+from rcompile.frontend.parse import Model
 from rcompile.frontend.runtime import Session
 from rcompile.ir.graph import Batch
 from rcompile.verification.data import DataSet
@@ -34,7 +35,7 @@ class AccuracyResult:
 def measure_accuracy(
     engine: Engine,
     original: Path | None,
-    reference: bytes,
+    reference: Model,
     data: DataSet,
     progress: Callable[[int], None],
     *,
@@ -98,17 +99,18 @@ def scores(outputs: np.ndarray) -> np.ndarray:
     return outputs.reshape(len(outputs), -1)
 
 
-def loadable_session(model: Path | bytes, *, optimize: bool) -> Session:
+def loadable_session(model: Path | Model, *, optimize: bool) -> Session:
     """Return a session, without onnxruntime's fusions where these break a model that is sound."""
+    source, weights = (model, None) if isinstance(model, Path) else (model.proto, model.weights)
     try:
-        return Session(model, optimize=optimize)
+        return Session(source, optimize=optimize, weights=weights)
     except InputError:
         if not optimize:
             raise
-        return Session(model, optimize=False)
+        return Session(source, optimize=False, weights=weights)
 
 
-def run_model(model: Path | bytes, batch: Batch, data: DataSet, *, optimize: bool) -> dict[str, np.ndarray]:
+def run_model(model: Path | Model, batch: Batch, data: DataSet, *, optimize: bool) -> dict[str, np.ndarray]:
     """Run a model by onnxruntime on all samples, in batches where its batch axis is free."""
     session = loadable_session(model, optimize=optimize)
     size = BATCH if batch.free else 1

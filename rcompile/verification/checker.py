@@ -21,6 +21,9 @@ import numpy as np
 
 Json = Any
 
+SLAB_ROWS = 256
+"""Rows of a matrix that are checked together: large layers would fill the memory."""
+
 
 class Unsound(Exception):  # noqa: N818 - a verdict
     """The rule that a program breaks."""
@@ -33,15 +36,15 @@ def check_program(path: Path) -> None:
         Unsound: with the broken rule, the matrix and the values.
     """
     with zipfile.ZipFile(path) as archive:
-        manifest = json.loads(archive.read("manifest.json"))
-        arrays = {
-            int(name[7:-4]): np.load(io.BytesIO(archive.read(name)))
-            for name in archive.namelist()
-            if name.startswith("arrays/")
-        }
+        check_archive(archive)
+
+
+def check_archive(archive: zipfile.ZipFile) -> None:
+    """Check an open program file; arrays are read when they are needed, and let go."""
+    manifest = json.loads(archive.read("manifest.json"))
 
     def array(value: Json) -> np.ndarray:
-        return arrays[value["array"]]
+        return np.load(io.BytesIO(archive.read(f"arrays/{value['array']}.npy")))
 
     placed = manifest["placed"]
     program = placed["program"]
@@ -49,8 +52,8 @@ def check_program(path: Path) -> None:
     rule(len(blocks) == len(places), f"{len(blocks)} blocks have {len(places)} places")
     for index, item in enumerate(program["matrices"]):
         own = blocks[blocks["matrix"] == index]
-        check_codes(item, array)
-        check_cover(item, own, array(item["encoding"]["codes"]).shape)
+        shape = check_codes(item, array)
+        check_cover(item, own, shape)
         check_widths(item, program["cell_bits"], manifest["target"]["inputs"]["dac_bits"])
     rule(bool(np.isin(blocks["matrix"], np.arange(len(program["matrices"]))).all()), "a block belongs to no matrix")
     check_cells(program, placed["floorplan"]["crossbars_used"], blocks, places)
@@ -64,21 +67,26 @@ def rule(holds: object, message: str) -> None:
         raise Unsound(message)
 
 
-def check_codes(item: Json, array: Any) -> None:  # noqa: ANN401 - the reader of arrays
-    """Check that codes stand for the weights and slices for their bits."""
+def check_codes(item: Json, array: Any) -> tuple[int, ...]:  # noqa: ANN401 - the reader of arrays
+    """Check that codes stand for the weights and slices for their bits; return the codes' shape."""
     name = item["matrix"]["name"]
     encoding = item["encoding"]
-    codes = array(encoding["codes"]).astype(np.int64)
-    weights = array(item["matrix"]["weights"]).astype(np.int64)
-    offset = array(encoding["offset"])[:, None, :]
-    value = codes[0] - codes[1] if len(codes) == 2 else codes[0]
-    wrong = np.argwhere(offset + encoding["step"] * value != weights)
-    rule(
-        len(wrong) == 0, f"{name}: {len(wrong)} codes do not stand for their weights, the first at {wrong[:1].tolist()}"
-    )
+    codes, weights = array(encoding["codes"]), array(item["matrix"]["weights"])
+    offset, step = array(encoding["offset"])[:, None, :], array(encoding["step"])[:, None, :]
+    rule(codes.shape[1:] == weights.shape, f"{name}: there are not as many codes as weights")
+    for start in range(0, weights.shape[1], SLAB_ROWS):
+        part = codes[:, :, start : start + SLAB_ROWS].astype(np.int64)
+        value = part[0] - part[1] if len(part) == 2 else part[0]
+        wrong = np.argwhere(offset + step * value != weights[:, start : start + SLAB_ROWS])
+        rule(
+            len(wrong) == 0,
+            f"{name}: {len(wrong)} codes do not stand for their weights, the first at "
+            f"{[[g, int(k) + start, n] for g, k, n in wrong[:1].tolist()]}",
+        )
     rule(int(codes.max()) < 2 ** encoding["code_bits"], f"{name}: a code exceeds {encoding['code_bits']} bits")
     check_bits(item["weight_slices"], encoding["code_bits"], f"{name}: weight")
     check_bits(item["input_slices"], item["matrix"]["input"]["bits"], f"{name}: input")
+    return tuple(codes.shape)
 
 
 def check_bits(slices: Json, bits: int, what: str) -> None:

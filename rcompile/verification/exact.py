@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rcompile.backends.executor import Executor, Observation, joined_runs, runs_of
+from rcompile.backends.executor import Executor, Interpreter, Observation, joined_runs, runs_of
 from rcompile.backends.reference import Reference, cell_reads
-from rcompile.frontend.export import part_to_onnx
+from rcompile.frontend.export import part_to_model
 from rcompile.frontend.integer_operator import IntegerOperator
 from rcompile.frontend.runtime import Session
 from rcompile.ir.graph import Batch, Graph, Node
-from rcompile.ir.matrix import Matrix, MatrixProgram, Segment
+from rcompile.ir.matrix import Matrix, MatrixProgram
 from rcompile.ir.placed import PlacedProgram
 from rcompile.verification.data import DataSet
 
@@ -127,28 +127,21 @@ class IntegerNetwork:
     def __init__(self, matrices: MatrixProgram, batch: Batch) -> None:
         self._program = matrices
         self._batch = batch
-        self._steps = [
-            Session(step.model) if isinstance(step, Segment) else IntegerOperator(step) for step in matrices.steps()
-        ]
+        self._operators = [IntegerOperator(matrix) for matrix in matrices.matrices]
+        self._interpreter = Interpreter(matrices, self._product)
         self.accumulators: dict[int, list[np.ndarray]] = {}
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the outputs; keep the accumulators of each matrix, run by run."""
+        """Return the outputs; keep the accumulators of each matrix, call by call and run by run."""
         self.accumulators = {index: [] for index in range(len(self._program.matrices))}
         samples = len(next(iter(inputs.values())))
-        runs = [self._run_once(run) for run in runs_of(self._batch, inputs, 0, samples)]
+        runs = self._interpreter.run(list(runs_of(self._batch, inputs, 0, samples)))
         return joined_runs(self._batch, runs, samples)
 
-    def _run_once(self, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        tensors = dict(tensors)
-        for index, step, runner in zip(self._program.order, self._program.steps(), self._steps, strict=True):
-            if isinstance(runner, Session):
-                tensors |= runner.run({name: tensors[name] for name in runner.inputs})
-            else:
-                assert isinstance(step, Matrix)
-                accumulators, tensors[step.output] = runner.run(tensors[step.input.tensor])
-                self.accumulators[index].append(accumulators)
-        return {value.name: tensors[value.name] for value in self._program.outputs}
+    def _product(self, index: int, codes: list[np.ndarray]) -> list[np.ndarray]:
+        found = [self._operators[index].run(run) for run in codes]
+        self.accumulators[index] += [accumulators for accumulators, _ in found]
+        return [outputs for _, outputs in found]
 
 
 class Comparison:
@@ -185,7 +178,7 @@ class Comparison:
 
 def unit_of(matrix: Matrix) -> str:
     """Return what output differences are counted in."""
-    return "step" if matrix.epilogue.requantize is not None else "range"
+    return "step" if matrix.epilogue.requantize is not None or matrix.epilogue.integer else "range"
 
 
 def flat(matrix: Matrix, tensor: np.ndarray) -> np.ndarray:
@@ -200,8 +193,10 @@ class OwnOperators:
 
     def __init__(self, graph: Graph, matrix: Matrix) -> None:
         self._matrix = matrix
+        graph = holder(graph, matrix.output)
         nodes = nodes_between(graph, matrix.input.tensor, matrix.output)
-        self._session = Session(part_to_onnx(graph, nodes, (matrix.input.tensor,), (matrix.output,)), optimize=False)
+        part = part_to_model(graph, nodes, (matrix.input.tensor,), (matrix.output,))
+        self._session = Session(part.proto, optimize=False, weights=part.weights)
 
     def difference(self, seen: Observation) -> float:
         """Return the largest difference of outputs, in quantization steps or relative to the range."""
@@ -209,7 +204,7 @@ class OwnOperators:
         own = [self._session.run({matrix.input.tensor: run})[matrix.output] for run in seen.codes]
         expected = joined([flat(matrix, part) for part in own])
         worst = difference(seen.outputs, expected)
-        if worst == 0 or matrix.epilogue.requantize is not None:
+        if worst == 0 or unit_of(matrix) == "step":
             return worst
         return worst / max(float(np.abs(expected).max()), float(np.finfo(np.float32).tiny))
 
@@ -222,6 +217,14 @@ def joined(parts: list[np.ndarray]) -> np.ndarray:
 def countable(difference: float) -> int:
     """Return a difference of integers as one; shapes that differ count as 2^62."""
     return int(difference) if np.isfinite(difference) else 2**62
+
+
+def holder(graph: Graph, tensor: str) -> Graph:
+    """Return the graph, or the body in it, that computes a tensor."""
+    if tensor in graph.producers:
+        return graph
+    bodies = [node.body for node in graph.all_nodes() if node.body is not None]
+    return next((body for body in bodies if tensor in body.producers), graph)
 
 
 def nodes_between(graph: Graph, source: str, destination: str) -> tuple[Node, ...]:

@@ -7,16 +7,15 @@ from rcompile.backends.executor import Engine
 from rcompile.backends.functional import Functional
 from rcompile.backends.reference import Reference
 from rcompile.errors import Origin, VerificationFailed
-from rcompile.frontend.load import load_bytes
+from rcompile.frontend.load import load_model
+from rcompile.frontend.parse import Model
 from rcompile.ir import container
 from rcompile.ir.container import Compiled
 from rcompile.ir.graph import Graph
 from rcompile.ir.matrix import MatrixProgram
 from rcompile.ir.placed import PlacedProgram
-from rcompile.passes.canonicalize import canonicalize
-from rcompile.passes.fold_batch_norm import fold_batch_norm
-from rcompile.passes.fold_constants import fold_constants
 from rcompile.passes.lower import lower
+from rcompile.simplify import simplify
 from rcompile.pipeline import Trace
 from rcompile.verification.accuracy import AccuracyResult, measure_accuracy
 from rcompile.verification.checker import Unsound, check_program
@@ -63,20 +62,20 @@ def verify_file(
     engine = fastest_engine(placed)
     with trace.phase("accuracy", data.samples) as advance:
         accuracy = measure_accuracy(
-            engine, original, compiled.reference, data, advance, fused=compiled.quantized_by == "model"
+            engine, original, reference_model(compiled), data, advance, fused=compiled.quantized_by == "model"
         )
     return Verified(data, exact, accuracy, engine.name)
 
 
 def reference_of(compiled: Compiled) -> tuple[Graph, MatrixProgram]:
     """Return the model that a program implements, and its lowering, from the ONNX that the file carries."""
-    graph = simplified(load_bytes(compiled.reference, "reference.onnx"))
+    graph = simplify(load_model(reference_model(compiled), "reference.onnx"), Trace())
     return graph, lower(graph)
 
 
-def simplified(graph: Graph) -> Graph:
-    """Return a graph with everything folded that needs no computation at run time."""
-    return fold_batch_norm(canonicalize(fold_constants(graph)))
+def reference_model(compiled: Compiled) -> Model:
+    """Return the model that a program carries."""
+    return Model(compiled.reference, compiled.weights)
 
 
 def fastest_engine(placed: PlacedProgram) -> Engine:
