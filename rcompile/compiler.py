@@ -36,6 +36,7 @@ from rcompile.pipeline import Trace
 from rcompile.result import Result
 from rcompile.targets import Target
 from rcompile.targets.schema import as_dict
+from rcompile.verification.accuracy import FloatModel
 from rcompile.verification.data import DataSet, load_data, random_data
 from rcompile.verification.verify import verify_file
 
@@ -92,7 +93,7 @@ def compile_file(
     verified = None
     if options.verify and not options.weightless:
         samples = data or random_data(graph, options.seed, calibration)
-        original = None if came_quantized or needs_conversion(graph) else path
+        original = None if came_quantized or needs_conversion(graph) else FloatModel(path, graph)
         verified = verify_file(program_path, samples, trace, exact_samples=options.exact_samples, original=original)
     return Result(
         path=path,

@@ -54,7 +54,7 @@ class Interpreter:
     def __init__(self, source: MatrixProgram, product: Product) -> None:
         self._source = source
         self._product = product
-        self._sessions = [Session(segment.model) for segment in source.segments]
+        self._sessions = [Session(segment.model, conform=True) for segment in source.segments]
 
     def run(self, runs: Sequence[Tensors]) -> list[dict[str, np.ndarray]]:
         """Return the outputs of each run."""

@@ -80,10 +80,18 @@ def converted(model: onnx.ModelProto, opset: int, file: str) -> onnx.ModelProto:
     """Return a model of an old opset in the least one that is read directly; as it is where onnx cannot convert it,
     but onnxruntime can execute it.
     """
+    sized = onnx.ModelProto()  # the converter takes no symbolic dimensions
+    sized.CopyFrom(model)
+    for value in (*sized.graph.input, *sized.graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if not dim.HasField("dim_value"):
+                dim.dim_value = 1
+    del sized.graph.value_info[:]
+    sized = onnx.shape_inference.infer_shapes(sized)
     if opset < EXECUTED_OPSET:
-        spread_slopes(model)
+        spread_operands(sized)
     try:
-        return onnx.version_converter.convert_version(model, LEAST_OPSET)
+        result = onnx.version_converter.convert_version(sized, LEAST_OPSET)
     except (RuntimeError, ValueError, onnx.shape_inference.InferenceError) as error:
         if opset >= EXECUTED_OPSET:
             return model
@@ -92,21 +100,40 @@ def converted(model: onnx.ModelProto, opset: int, file: str) -> onnx.ModelProto:
             at=Origin(file),
             hint="export the model with a newer opset",
         ) from error
+    stated = {value.name: value for value in (*model.graph.input, *model.graph.output)}
+    for value in (*result.graph.input, *result.graph.output):
+        if value.name in stated:
+            value.CopyFrom(stated[value.name])
+    del result.graph.value_info[:]
+    return result
 
 
-def spread_slopes(model: onnx.ModelProto) -> None:
-    """Give PRelu's slopes, one a channel, the axes that they broadcast along from opset 7 on: onnx's converter forgets."""
-    inferred = onnx.shape_inference.infer_shapes(model)
-    known = (*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output)
+def spread_operands(model: onnx.ModelProto) -> None:
+    """Give second operands the axes that they broadcast along from opset 7 on; onnx's converter forgets some.
+
+    Before, `axis` said where the second operand's axes stand (broadcast = 1), and PRelu's slopes were one a channel.
+    """
+    known = (*model.graph.value_info, *model.graph.input, *model.graph.output)
     ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in known}
     ranks |= {tensor.name: len(tensor.dims) for tensor in model.graph.initializer}
     nodes = []
     for node in model.graph.node:
-        if node.op_type == "PRelu" and ranks.get(node.input[1]) == 1 and (rank := ranks.get(node.input[0], 0)) > 2:
-            spread = f"{node.name}:{node.input[1]}"
-            axes = list(range(1, rank - 1))
-            nodes.append(helper.make_node("Unsqueeze", [node.input[1]], [spread], f"{node.name}:slope", axes=axes))
-            node.input[1] = spread
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute if a.name in {"axis", "broadcast"}}
+        slopes = node.op_type == "PRelu" and len(node.input) > 1 and ranks.get(node.input[1]) == 1
+        if slopes or attributes.get("broadcast"):
+            rank, own = (ranks.get(name, 0) for name in node.input[:2])
+            axis = 1 if slopes else attributes.get("axis", rank - own)
+            trailing = list(range(own, own + rank - axis % max(rank, 1) - own))
+            if trailing:
+                spread = f"{node.name}:{node.input[1]}"
+                unsqueeze = helper.make_node(
+                    "Unsqueeze", [node.input[1]], [spread], f"{node.name}:spread", axes=trailing
+                )
+                nodes.append(unsqueeze)
+                node.input[1] = spread
+            kept = [a for a in node.attribute if a.name not in attributes]
+            del node.attribute[:]
+            node.attribute.extend(kept)
         nodes.append(onnx.NodeProto.FromString(node.SerializeToString()))
     del model.graph.node[:]
     model.graph.node.extend(nodes)

@@ -17,9 +17,15 @@ LEAST_IR_VERSION = 8
 LEAST_OPSET = 7
 
 
-def to_model(graph: Graph, *, outputs: Iterable[Value] = ()) -> Model:
-    """Return a whole graph, with its large constants apart; `outputs` are added to its own."""
-    return build(graph, graph.nodes, graph.inputs, (*graph.outputs, *outputs))
+def to_model(graph: Graph, *, outputs: Iterable[Value] = (), types_only: bool = False) -> Model:
+    """Return a whole graph, with its large constants apart.
+
+    Args:
+        graph: to be written.
+        outputs: added to its own.
+        types_only: let QONNX's operators pass their inputs through, for a run that is to show types and shapes.
+    """
+    return build(graph, graph.nodes, graph.inputs, (*graph.outputs, *outputs), types_only=types_only)
 
 
 def part_to_model(graph: Graph, nodes: tuple[Node, ...], inputs: Iterable[str], outputs: Iterable[str]) -> Model:
@@ -53,7 +59,14 @@ def whole(model: Model) -> bytes:
     return proto.SerializeToString(deterministic=True)
 
 
-def build(graph: Graph, nodes: tuple[Node, ...], inputs: tuple[Value, ...], outputs: tuple[Value, ...]) -> Model:
+def build(
+    graph: Graph,
+    nodes: tuple[Node, ...],
+    inputs: tuple[Value, ...],
+    outputs: tuple[Value, ...],
+    *,
+    types_only: bool = False,
+) -> Model:
     """Build the protobuf."""
     constants = constants_of(graph, nodes, outputs)
     weights = {name: array for name, array in constants.items() if is_large(array)}
@@ -71,7 +84,7 @@ def build(graph: Graph, nodes: tuple[Node, ...], inputs: tuple[Value, ...], outp
         ),
         ir_version=max(graph.ir_version, LEAST_IR_VERSION),
         producer_name="rcompile",
-        functions=list(qonnx_types(graph)),
+        functions=list(qonnx_types(graph)) if types_only else [],
         opset_imports=[helper.make_opsetid(domain, version) for domain, version in opsets(graph, nodes).items()],
     )
     return Model(proto.SerializeToString(deterministic=True), weights)

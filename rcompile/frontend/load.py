@@ -18,13 +18,15 @@ from rcompile.frontend.parse import Model, read_file, separated, take_weights
 from rcompile.frontend.scan import lift_scans
 from rcompile.frontend.shapes import batch_first, to_value, typed
 from rcompile.ir.arrays import frozen
-from rcompile.ir.graph import QONNX_DOMAINS, QUANTIZATION_DOMAINS, Array, Batch, Graph, Names, Node, Value
+from rcompile.ir.graph import MICROSOFT, QONNX_DOMAINS, QUANTIZATION_DOMAINS, Array, Batch, Graph, Names, Node, Value
 
 ACROSS_SAMPLES = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
 """Operators whose scale comes from all that is fed at once: one sample must not change another's result."""
 
 
 RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli")
+
+UNREGISTERED = {"SimplifiedLayerNormalization"}
 
 NARROW = {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2}
 """Element types of less than a byte."""
@@ -55,12 +57,12 @@ def load(path: Path, source: Source | None = None) -> Graph:
     """
     model = read_file(path)
     with reported_for(path):
-        return to_graph(model, path.parent, str(path), source or Source())
+        return to_graph(model, str(path), path.parent, source or Source())
 
 
 def load_model(model: Model, name: str, source: Source | None = None) -> Graph:
     """Return the graph of a model in memory; `name` stands for the file in messages."""
-    return to_graph(onnx.load_model_from_string(model.proto), model.weights, name, source or Source())
+    return to_graph(onnx.load_model_from_string(model.proto), name, model.weights, source or Source())
 
 
 def from_proto(model: onnx.ModelProto, name: str) -> Graph:
@@ -68,7 +70,7 @@ def from_proto(model: onnx.ModelProto, name: str) -> Graph:
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     with reported_for(Path(name)):
-        return to_graph(copy, {}, name, Source())
+        return to_graph(copy, name, {}, Source())
 
 
 def original_model(path: Path, source: Source) -> Model:
@@ -78,6 +80,8 @@ def original_model(path: Path, source: Source) -> Model:
     fed = [value for value in model.graph.input if value.name not in initializers]
     set_dimensions(fed, source.dimensions, str(path))
     set_repeated_batch(fed)
+    del model.graph.value_info[:]  # some exporters' are stale, and onnxruntime refuses those
+    name_nodes(model.graph)
     return separated(model, path.parent, Origin(str(path)))
 
 
@@ -112,13 +116,13 @@ def reported_for(path: Path) -> Iterator[None]:
         ) from error
 
 
-def to_graph(model: onnx.ModelProto, store: Path | Mapping[str, Array], file: str, source: Source) -> Graph:
+def to_graph(model: onnx.ModelProto, file: str, store: Path | Mapping[str, Array], source: Source) -> Graph:
     """Convert a parsed model, which is changed.
 
     Args:
         model: as read.
-        store: where its external data is: a folder, or arrays by name.
         file: for messages.
+        store: where its external data is: a folder, or arrays by name.
         source: how to read it.
     """
     name_nodes(model.graph)
@@ -183,16 +187,23 @@ def with_type(value: Value, graph: Graph) -> Value:
 
 
 def without_stated_types(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a model for the checker, without inner types: some exporters' are stale."""
+    """Return a model for the checker: without inner types (some exporters' are stale), shapes of outputs, and
+    operators that onnxruntime's optimizer leaves in the standard's domain though they are its own.
+    """
     result = onnx.ModelProto()
     result.CopyFrom(model)
     del result.graph.value_info[:]
+    for value in result.graph.output:
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.shape.SetInParent()
+    for node in result.graph.node:
+        if node.op_type in UNREGISTERED:
+            node.domain = MICROSOFT
     return result
 
 
 def with_computed_outputs(graph: Graph) -> Graph:
-    """Return a graph in which every output is computed by a node: constants and inputs pass an Identity."""
-    given = {value.name for value in graph.inputs} | set(graph.constants)
+    """Return a graph in which no output is a constant: such ones pass an Identity."""
     names, outputs, nodes = Names(graph), [], list(graph.nodes)
     renamed = dict(graph.constants)
     for value in graph.outputs:
@@ -202,12 +213,6 @@ def with_computed_outputs(graph: Graph) -> Graph:
             del renamed[value.name]
             node = Node(names.fresh(f"{value.name}.output"), "Identity", (constant,), (value.name,))
             nodes.insert(0, node)
-        elif value.name in given:
-            raise UnsupportedError(
-                f"the output '{value.name}' is an input of the model",
-                at=graph.origin,
-                hint="remove that output from the model",
-            )
         outputs.append(value)
     return replace(graph, nodes=tuple(nodes), constants=renamed, outputs=tuple(outputs))
 

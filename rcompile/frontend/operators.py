@@ -59,6 +59,8 @@ def recognise(node: Node, graph: Graph) -> MatrixOperator | Refusal:
     """Return a node as a matrix, or the reason why it is not one."""
     if node.is_a(*OPERATORS):
         return OPERATORS[node.op_type].recognise(node, graph)
+    if node.op_type in OPERATORS:
+        return Refusal(f"its weights are laid out for one processor (domain {node.domain}): export before optimizing")
     if node.op_type in UNFOLDED:
         return Refusal(UNFOLDED[node.op_type])
     return Refusal("no product of a matrix: a digital unit computes it")

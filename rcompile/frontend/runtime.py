@@ -27,7 +27,13 @@ LACKING = (
 )
 """What onnxruntime says where a valid model has an operator, or a type, that it does not know."""
 
-LACKING_AT_RUN = ("NOT_IMPLEMENTED", "not supported", "is not defined for", "inconsistent total_sequence_length")
+LACKING_AT_RUN = (
+    "NOT_IMPLEMENTED",
+    "not supported",
+    "is not defined for",
+    "does not support",
+    "inconsistent total_sequence_length",
+)
 """What it says where it finds that out when it runs."""
 
 FED = {
@@ -39,7 +45,7 @@ FED = {
 ERRATA: dict[str, Callable[[onnx.NodeProto], bool]] = {
     "DFT": lambda _: True,
     "STFT": lambda _: True,
-    "Attention": lambda node: node.domain == "",
+    "Attention": lambda node: node.domain == "" and any(a.name == "is_causal" and a.i for a in node.attribute),
     "MaxUnpool": lambda node: len(node.input) > 2,
     "Resize": lambda node: any(a.s == b"align_corners" for a in node.attribute) and len(node.input) < 4,
 }
@@ -66,6 +72,7 @@ class Session:
         model: serialized ONNX, or the path of a file.
         optimize: let onnxruntime fuse operators (QDQ patterns become its integer kernels).
         weights: initializers that the model names as external data; they are not copied.
+        conform: leave to onnx's evaluator what onnxruntime is known to compute otherwise than the standard says.
 
     Raises:
         InputError: the model cannot be loaded.
@@ -73,12 +80,17 @@ class Session:
     """
 
     def __init__(
-        self, model: bytes | Path, *, optimize: bool = True, weights: Mapping[str, Array] | None = None
+        self,
+        model: bytes | Path,
+        *,
+        optimize: bool = True,
+        weights: Mapping[str, Array] | None = None,
+        conform: bool = False,
     ) -> None:
         self._model = (model, weights or {})
         self._reference: Any = None
         file = str(model) if isinstance(model, Path) else ""
-        lacking = None if isinstance(model, Path) else erratum(model)
+        lacking = erratum(model) if conform and isinstance(model, bytes) else None
         if lacking is None:
             with reported("onnxruntime cannot load the model", file):
                 lacking = self._load(model, optimize, weights or {})
@@ -151,12 +163,21 @@ def reference_evaluator(model: bytes | Path, weights: Mapping[str, Array], lacki
     """Return onnx's own evaluator of a model that onnxruntime cannot execute."""
     from onnx.reference import ReferenceEvaluator
 
+    from rcompile.frontend.evaluator import microsoft_operators, mistake_of
+
     proto = onnx.load(model) if isinstance(model, Path) else onnx.load_model_from_string(model)
     for tensor in proto.graph.initializer:
         if tensor.name in weights:
             tensor.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(weights[tensor.name]), tensor.name))
+    opset = {imported.domain: imported.version for imported in proto.opset_import}.get("", 0)
+    if (wrong := next((node for node in proto.graph.node if mistake_of(node, opset)), None)) is not None:
+        raise UnsupportedError(
+            f"onnxruntime cannot execute {wrong.op_type} '{wrong.name}' as it stands here ({lacking}), "
+            f"and onnx's evaluator errs: {mistake_of(wrong, opset)}",
+            hint="export the model with another opset, or without that attribute",
+        )
     try:
-        return ReferenceEvaluator(proto)
+        return ReferenceEvaluator(proto, new_ops=microsoft_operators())
     except Exception as error:
         raise UnsupportedError(
             f"neither onnxruntime nor onnx's reference evaluator can execute an operator: {lacking}",

@@ -15,6 +15,9 @@ from rcompile.ir.graph import MICROSOFT, NO_TENSOR, Array, Graph, Value
 ODD_BATCH = 977
 """A batch size that no other dimension is likely to have."""
 
+FEW = 3
+"""Samples of a run that shows what inference leaves open."""
+
 SHAPED = {
     *("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum", "LSTM", "GRU", "RNN", "Scan"),
     *("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QGemm", "FusedConv", "FusedMatMul"),
@@ -50,16 +53,20 @@ def with_batch(value: Value, samples: int) -> tuple[int | str | None, ...]:
 
 
 def batch_first(graph: Graph) -> bool:
-    """Tell whether every output counts the samples along its first axis, as far as inference can see."""
+    """Tell whether every output counts the samples along its first axis: by inference, else by a run."""
     shapes = {value.name: with_batch(value, ODD_BATCH) for value in graph.inputs}
     inferred = onnx.shape_inference.infer_shapes(skeleton(graph, shapes=shapes), data_prop=True)
+    open_ = []
     for value in inferred.graph.output:
         shape = value.type.tensor_type.shape
-        if value.type.tensor_type.HasField("shape"):
-            known = shape.dim[0].dim_value if shape.dim and shape.dim[0].HasField("dim_value") else ODD_BATCH
-            if not shape.dim or known != ODD_BATCH:
-                return False
-    return True
+        if not value.type.tensor_type.HasField("shape") or (shape.dim and not shape.dim[0].HasField("dim_value")):
+            open_.append(value.name)
+        elif not shape.dim or shape.dim[0].dim_value != ODD_BATCH:
+            return False
+    if not open_:
+        return True
+    found = run_on_zeros(graph, {value.name: with_batch(value, FEW) for value in graph.inputs}, open_)
+    return all(name in found and np.shape(found[name])[:1] == (FEW,) for name in open_)
 
 
 def to_value(info: onnx.ValueInfoProto) -> Value | None:
@@ -95,24 +102,31 @@ def wanted(graph: Graph) -> Iterable[str]:
 
 def observe(graph: Graph, shapes: Mapping[str, tuple[int | str | None, ...]], names: list[str]) -> dict[str, Value]:
     """Learn the types of some tensors by running one sample of zeros."""
-    if any(value.kind or not all(isinstance(dim, int) for dim in shapes[value.name]) for value in graph.inputs):
-        return {}
-    existing = set(graph.output_names())
-    watched = [Value(name, "", None) for name in names if name not in existing]
-    plain = replace(graph, outputs=tuple(v if v.kind else replace(v, shape=None) for v in graph.outputs))
-    model = to_model(plain, outputs=watched)
-    feeds: dict[str, Array] = {
-        value.name: np.zeros([int(dim or 0) for dim in shapes[value.name]], np.dtype(value.dtype))
-        for value in graph.inputs
-    }
-    try:
-        found = Session(model.proto, optimize=False, weights=model.weights).run(feeds)
-    except InputError:
-        if all(np.dtype(value.dtype).kind == "f" for value in graph.inputs):
-            raise
-        return {}  # zeros are no sensible values of whole numbers: sizes, lengths, indices
+    found = run_on_zeros(graph, shapes, names)
     return {
         name: Value(name, found[name].dtype.name, found[name].shape)
         for name in names
         if hasattr(found.get(name), "dtype")
     }
+
+
+def run_on_zeros(
+    graph: Graph, shapes: Mapping[str, tuple[int | str | None, ...]], names: list[str]
+) -> dict[str, Array]:
+    """Return some tensors for inputs of zeros; none where zeros are no input that the graph can take."""
+    if any(value.kind or not all(isinstance(dim, int) for dim in shapes[value.name]) for value in graph.inputs):
+        return {}
+    existing = set(graph.output_names())
+    watched = [Value(name, "", None) for name in names if name not in existing]
+    plain = replace(graph, outputs=tuple(v if v.kind else replace(v, shape=None) for v in graph.outputs))
+    model = to_model(plain, outputs=watched, types_only=True)
+    feeds: dict[str, Array] = {
+        value.name: np.zeros([int(dim or 0) for dim in shapes[value.name]], np.dtype(value.dtype))
+        for value in graph.inputs
+    }
+    try:
+        return Session(model.proto, optimize=False, weights=model.weights).run(feeds)
+    except InputError:
+        if all(np.dtype(value.dtype).kind == "f" for value in graph.inputs):
+            raise
+        return {}  # zeros are no sensible values of whole numbers: sizes, lengths, indices

@@ -1,13 +1,15 @@
 """Bring equivalent spellings into one form.
 
 `Identity(x)` and `Dropout(x)` (inference) become x; a Gemm's alpha and beta move into its constant operands; a
-Transpose of dequantized weights moves into the weights.
+Transpose of dequantized weights moves into the weights; padding is spelled out.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
+from rcompile.frontend.conv import window_of
+from rcompile.frontend.matrix_operator import static_operand, static_shape
 from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Graph, Names, Node
 
@@ -22,21 +24,40 @@ def canonical(graph: Graph, names: Names) -> Graph:
     constants = dict(graph.constants)
     inner = (n if n.body is None else replace(n, body=canonical(n.body, names)) for n in graph.nodes)
     graph = replace(graph, nodes=tuple(inner))
-    nodes = [transposed_weight(scaled_gemm(node, constants, names), graph, constants, names) for node in graph.nodes]
+    nodes = [
+        transposed_weight(scaled_gemm(explicit_pads(node, graph), constants, names), graph, constants, names)
+        for node in graph.nodes
+    ]
     aliases: dict[str, str] = {}
+    values = dict(graph.values)
     kept, reasons = [], {}
     outputs = set(graph.output_names())
     for original in nodes:
         node = replace(original, inputs=tuple(aliases.get(name, name) for name in original.inputs))
         if passes_through(node, graph) and node.outputs[0] not in outputs:
             aliases[node.outputs[0]] = node.inputs[0]
+            if static_shape(values.get(node.inputs[0])) is None and node.outputs[0] in values:
+                values[node.inputs[0]] = replace(values[node.outputs[0]], name=node.inputs[0])
             reasons[node.name] = "passes its input through"
         else:
             kept.append(node)
     captured = {name for node in kept for name in node.captured}
     if captured & set(aliases):  # a subgraph names the tensor: leave everything as it is
         return graph
-    return replace(graph, nodes=tuple(kept), constants=constants, folded={**graph.folded, **reasons})
+    folded = {**graph.folded, **reasons}
+    return replace(graph, nodes=tuple(kept), constants=constants, values=values, folded=folded)
+
+
+def explicit_pads(node: Node, graph: Graph) -> Node:
+    """Return a convolution with its padding spelled out: onnxruntime does not take auto_pad with every dilation."""
+    if not node.is_a("Conv") or not node.text("auto_pad", "NOTSET").startswith("SAME"):
+        return node
+    data, weight = static_shape(graph.values.get(node.inputs[0])), static_operand(node.inputs[1], graph)
+    if data is None or weight is None:
+        return node
+    window = window_of(node, weight.shape[2:], data[2:])
+    rest = {name: value for name, value in node.attributes.items() if name != "auto_pad"}
+    return replace(node, attributes={**rest, "pads": (*window.pads_begin, *window.pads_end)})
 
 
 def passes_through(node: Node, graph: Graph) -> bool:

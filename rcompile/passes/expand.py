@@ -30,8 +30,8 @@ def expand(graph: Graph) -> Graph:
     if strange:
         listed = ", ".join(f"{node.op_type} '{node.name}'" for node in strange[:5])
         raise UnsupportedError(
-            f"{listed}: its scale, zero point and bit width must be constants, 1 to 16 bits, one value or one a channel",
-            at=graph.at(strange[0]),
+            f"{listed}: scale, zero point and bit width must be constants, of 1 to 16 bits, one value or one a channel",
+            at=graph.origin,
             hint="export the model with static quantization parameters",
         )
     return graph

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rcompile.frontend.export import part_to_model
 from rcompile.frontend.runtime import Session
 from rcompile.ir.arrays import frozen
-from rcompile.ir.graph import Array, Graph, Node, Value
+from rcompile.ir.graph import QONNX_DOMAINS, Array, Graph, Node, Value
 
 RANDOM = {
     "RandomNormal",
@@ -29,6 +29,8 @@ def fold_constants(graph: Graph) -> Graph:
     for node in graph.nodes:
         if node.op_type in {"DequantizeLinear", *RANDOM} or node.body is not None or outputs.intersection(node.outputs):
             continue
+        if node.domain in QONNX_DOMAINS:
+            continue  # nothing executes it: it is taken apart
         if any(name in graph.values and graph.values[name].kind for name in node.outputs):
             continue  # a sequence is no constant tensor
         if all(name in known for name in node.reads()):
@@ -58,7 +60,7 @@ def evaluate(graph: Graph, nodes: tuple[Node, ...], names: list[str]) -> dict[st
     if not names:
         return {}
     model = part_to_model(graph, nodes, (), names)
-    found = Session(model.proto, optimize=False, weights=model.weights).run({})
+    found = Session(model.proto, optimize=False, weights=model.weights, conform=True).run({})
     return {name: frozen(array) for name, array in found.items()}
 
 

@@ -63,6 +63,7 @@ class Lowering:
     """
 
     def __init__(self, graph: Graph, tables: Tables | None = None) -> None:
+        graph = with_computed_states(graph)
         self.graph = graph
         self.tables = tables or Tables()
         self.matrices: dict[str, Matrix] = {}
@@ -299,6 +300,22 @@ class Lowering:
         """Say why a node of the file is digital: of what it was taken apart into, the product's reason."""
         products = [node for node, _ in parts if node.op_type in {*OPERATORS, *UNFOLDED}]
         return self.tables.refusals[(products or [parts[0][0]])[0].name]
+
+
+def with_computed_states(graph: Graph) -> Graph:
+    """Return a graph whose loops read no constants: a program holds none but in its matrices and segments."""
+    if all(node.body is None for node in graph.nodes):
+        return graph
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        inputs = list(node.inputs)
+        for position, name in enumerate(node.inputs):
+            if node.body is not None and name in graph.constants:
+                inputs[position] = f"{node.name}.state{position}"
+                copy = Node(inputs[position], "Identity", (name,), (inputs[position],), source=node.origin_name)
+                nodes.append(copy)
+        nodes.append(replace(node, inputs=tuple(inputs)))
+    return replace(graph, nodes=tuple(nodes))
 
 
 def shapes_of(matrix: Matrix) -> str:

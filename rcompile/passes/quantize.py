@@ -26,9 +26,6 @@ LEAST_SCALE = float(np.finfo(np.float32).tiny)
 
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
 
-WIDE_OPSET = 21
-"""From which the standard's QuantizeLinear takes 16 bits."""
-
 SLAB_ELEMENTS = 2**20
 """Weights that are looked at together: large layers would fill the memory."""
 
@@ -114,8 +111,7 @@ def quantize(graph: Graph, ranges: Mapping[str, Range], precision: Precision) ->
 def quantized(graph: Graph, ranges: Mapping[str, Range], precision: Precision, names: Names) -> Graph:
     """Quantize one graph."""
     operators = float_operators(graph)
-    opset = graph.opsets.get("", 1)
-    draft = Draft(names, dict(graph.constants), dict(graph.values), dict(graph.bits), opset)
+    draft = Draft(names, dict(graph.constants), dict(graph.values), dict(graph.bits))
     renamed: dict[str, str] = {}
     weights: dict[tuple[str, int], str] = {}
     nodes: list[Node] = []
@@ -171,7 +167,6 @@ class Draft:
     constants: dict[str, Array]
     values: dict[str, Value]
     bits: dict[str, int]
-    opset: int
 
     def constant(self, name: str, array: Array) -> str:
         """Add a constant; return its name."""
@@ -226,10 +221,8 @@ class Draft:
             nodes += self.clip(data, clipped, *limits)
             data = clipped
         first, second = self.names.fresh(f"{tensor}.quantize"), self.names.fresh(f"{tensor}.dequantize")
-        # bfloat16 is left to onnx's evaluator, which knows the standard's operators only
-        domain = "" if self.values[tensor].dtype == "bfloat16" and self.opset >= WIDE_OPSET else MICROSOFT
-        nodes.append(Node(first, "QuantizeLinear", (data, *parameters), (codes,), domain))
-        nodes.append(Node(second, "DequantizeLinear", (codes, *parameters), (dequantized,), domain))
+        nodes.append(Node(first, "QuantizeLinear", (data, *parameters), (codes,), MICROSOFT))
+        nodes.append(Node(second, "DequantizeLinear", (codes, *parameters), (dequantized,), MICROSOFT))
         self.bits[codes] = bits
         return [replace(node, source=source) for node in nodes], dequantized
 

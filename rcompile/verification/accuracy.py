@@ -7,14 +7,23 @@ from pathlib import Path
 import numpy as np
 
 from rcompile.backends.executor import Engine, Executor, joined_runs, runs_of
-from rcompile.errors import InputError
+from rcompile.errors import InputError, UnsupportedError
+from rcompile.frontend.export import to_model
 from rcompile.frontend.parse import Model
 from rcompile.frontend.runtime import Session
-from rcompile.ir.graph import Batch
+from rcompile.ir.graph import Batch, Graph
 from rcompile.verification.data import DataSet
 from rcompile.verification.exact import difference
 
 BATCH = 256
+
+
+@dataclass(frozen=True)
+class FloatModel:
+    """A float model: its file, and the graph that was read from it."""
+
+    path: Path
+    graph: Graph
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class AccuracyResult:
 
 def measure_accuracy(
     engine: Engine,
-    original: Path | None,
+    original: FloatModel | None,
     reference: Model,
     data: DataSet,
     progress: Callable[[int], None],
@@ -45,7 +54,7 @@ def measure_accuracy(
 
     Args:
         engine: executes the program.
-        original: the float model, or None where the model came quantized.
+        original: the float model; None where the model came quantized.
         reference: the quantized model.
         data: inputs and, for top-1, labels.
         progress: called with the number of samples done since the last call.
@@ -64,7 +73,7 @@ def measure_accuracy(
     def top1(outputs: dict[str, np.ndarray]) -> float | None:
         return float((scores(outputs[name]).argmax(axis=1) == labels).mean()) if classified else None
 
-    real = None if original is None else run_model(original, source.batch, data, optimize=True)
+    real = None if original is None else run_original(original, source.batch, data)
     return AccuracyResult(
         metric="top1" if classified else "agreement",
         float_model=None if real is None else top1(real),
@@ -108,6 +117,14 @@ def loadable_session(model: Path | Model, *, optimize: bool) -> Session:
         if not optimize:
             raise
         return Session(source, optimize=False, weights=weights)
+
+
+def run_original(model: FloatModel, batch: Batch, data: DataSet) -> dict[str, np.ndarray]:
+    """Run a float model from its file or, where that states stale shapes or a name twice, as it was read."""
+    try:
+        return run_model(model.path, batch, data, optimize=True)
+    except (InputError, UnsupportedError):
+        return run_model(to_model(model.graph), batch, data, optimize=True)
 
 
 def run_model(model: Path | Model, batch: Batch, data: DataSet, *, optimize: bool) -> dict[str, np.ndarray]:

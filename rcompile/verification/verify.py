@@ -17,7 +17,7 @@ from rcompile.ir.placed import PlacedProgram
 from rcompile.passes.lower import lower
 from rcompile.simplify import simplify
 from rcompile.pipeline import Trace
-from rcompile.verification.accuracy import AccuracyResult, measure_accuracy
+from rcompile.verification.accuracy import AccuracyResult, FloatModel, measure_accuracy
 from rcompile.verification.checker import Unsound, check_program
 from rcompile.verification.data import DataSet
 from rcompile.verification.exact import ExactResult, affordable_samples, verify_exact
@@ -34,7 +34,12 @@ class Verified:
 
 
 def verify_file(
-    path: Path, data: DataSet, trace: Trace, *, exact_samples: int = 0, original: Path | None = None
+    path: Path,
+    data: DataSet,
+    trace: Trace,
+    *,
+    exact_samples: int = 0,
+    original: FloatModel | None = None,
 ) -> Verified:
     """Verify what a program file holds; nothing is taken from the compiler's memory.
 

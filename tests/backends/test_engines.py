@@ -8,7 +8,7 @@ from rcompile.backends.functional import Functional
 from rcompile.backends.reference import Reference
 from rcompile.errors import Origin
 from rcompile.ir.graph import Batch, Value
-from rcompile.ir.matrix import Epilogue, InputCode, Matrix, MatrixProgram
+from rcompile.ir.matrix import Epilogue, InputCode, Matrix, MatrixProgram, Step, StepKind
 from rcompile.passes.assign_adcs import assign_adcs
 from rcompile.passes.flip_weights import flip_weights
 from rcompile.passes.partition import partition
@@ -24,15 +24,15 @@ def matrices(draw) -> Matrix:
     """A matrix of bounded size with random integer weights, bits, zero points and vectors."""
     groups, rows, columns = draw(st.integers(1, 3)), draw(st.integers(1, 40)), draw(st.integers(1, 9))
     weight_bits, input_bits = (
-        draw(st.sampled_from([1, 2, 3, 4, 7, 8, 11, 16])),
-        draw(st.sampled_from([1, 3, 4, 8, 13, 16])),
+        draw(st.sampled_from([1, 2, 3, 4, 7, 8, 11, 16, 20])),
+        draw(st.sampled_from([1, 3, 4, 8, 13, 16, 22])),
     )
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     step = 2 if weight_bits == 1 else 1
     low = rng.integers(-(2 ** (weight_bits - 1)), 1, (groups, columns)) if step == 1 else np.full((groups, columns), -1)
     weights = low[:, None, :] + step * rng.integers(0, 2**weight_bits, (groups, rows, columns))
     minimum = draw(st.sampled_from([0, -(2 ** (input_bits - 1))]))
-    dtype = f"{'int' if minimum else 'uint'}{8 if input_bits <= 8 else 16}"
+    dtype = f"{'int' if minimum else 'uint'}{8 if input_bits <= 8 else 16 if input_bits <= 16 else 32}"
     return Matrix(
         name="m",
         op_type="MatMul",
@@ -40,7 +40,7 @@ def matrices(draw) -> Matrix:
         weights=weights,
         weight_bits=weight_bits,
         weight_low=low,
-        weight_step=step,
+        weight_step=np.full((groups, columns), step),
         input=InputCode("x", dtype, input_bits, minimum, minimum + int(rng.integers(0, 2**input_bits))),
         output="y",
         window=None,
@@ -58,7 +58,8 @@ def program_of(matrix: Matrix) -> MatrixProgram:
         batch=Batch(free=True, leading_axis=True),
         segments=(),
         matrices=(matrix,),
-        order=(0,),
+        loops=(),
+        order=(Step(StepKind.MATRIX, 0),),
         edges=(),
         placements=(),
         parameters=0,

@@ -31,9 +31,9 @@ def folder(tmp_path: Path) -> Path:
     maker.add("Relu", ["x"], "y")
     onnx.save(maker.model({"x": ["N", 4]}, {"y": ["N", 4]}), tmp_path / "relu.onnx")
     maker = GraphMaker()
-    maker.add("Quant", ["x"], "y", domain="qonnx.custom_op.general", name="q1")
+    maker.add("Fold", ["x"], "y", domain="com.acme", name="q1")
     strange = maker.model({"x": ["N", 4]}, {"y": ["N", 4]})
-    strange.opset_import.append(onnx.helper.make_opsetid("qonnx.custom_op.general", 1))
+    strange.opset_import.append(onnx.helper.make_opsetid("com.acme", 1))
     onnx.save(strange, tmp_path / "strange.onnx")
     model.graph.node[0].op_type = "Konv"
     onnx.save(model, tmp_path / "konv.onnx")
@@ -93,12 +93,12 @@ CASES = {
     ),
     "foreign operator": (
         ["strange.onnx"], 4,
-        "strange.onnx: no unit can execute qonnx.custom_op.general::Quant 'q1'\n"
-        "hint: export the model with standard operators (for example QDQ instead of QONNX)",
+        "strange.onnx: no unit can execute com.acme::Fold 'q1'\n"
+        "hint: export the model with standard operators, or with the operators as local functions",
     ),
     "nothing to map": (
         ["relu.onnx"], 4,
-        "relu.onnx: the model has nothing to map: it has none of Conv, Gemm, MatMul\n"
+        "relu.onnx: the model has nothing to map: it has none of Conv, ConvInteger, ConvTranspose, Gemm, MatMul, MatMulInteger\n"
         "hint: rcompile maps products with static weights",
     ),
     "wrong input name": (

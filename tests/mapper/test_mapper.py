@@ -52,7 +52,7 @@ def test_balanced_copies_have_the_least_bottleneck(seed):
     rng = np.random.default_rng(seed)
     vectors, crossbars = rng.integers(1, 30, 3), rng.integers(1, 6, 3)
     budget = int(crossbars.sum() + rng.integers(0, 30))
-    copies = balanced_copies([int(v) for v in vectors], [int(c) for c in crossbars], budget)
+    copies = balanced_copies([int(v) for v in vectors], [int(c) for c in crossbars], budget, [False] * 3)
     assert sum(r * c for r, c in zip(copies, crossbars, strict=True)) <= budget
     limit = [range(1, int(budget // c) + 1) for c in crossbars]
     best = min(

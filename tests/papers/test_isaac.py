@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import GraphMaker
 
-from rcompile.frontend.load import to_graph
+from rcompile.frontend.load import from_proto
 from rcompile.ir.crossbar import exact_adc_bits, paper_adc_bits
 from rcompile.mapper.packing import crossbars_per_copy
 from rcompile.passes.flip_weights import flip_weights
@@ -34,8 +34,8 @@ def test_adc_resolutions(dac, cell, rows, paper, exact, flipped):
 
 
 def mapped(maker: GraphMaker, inputs, outputs):
-    graph = to_graph(maker.model(inputs, outputs), "model.onnx")
-    graph = quantize(graph, dict.fromkeys(needs_ranges(graph), (0.0, 1.0)), Precision(16, 16))
+    graph = from_proto(maker.model(inputs, outputs), "model.onnx")
+    graph = quantize(graph, dict.fromkeys(needs_ranges(graph, Precision(16, 16)), (0.0, 1.0)), Precision(16, 16))
     return partition(lower(graph), resolve_target("isaac"))
 
 

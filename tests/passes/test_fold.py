@@ -5,7 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from rcompile.frontend.export import to_onnx
+from rcompile.frontend.export import to_model
 from rcompile.frontend.load import load
 from rcompile.frontend.runtime import Session
 from rcompile.passes.canonicalize import canonicalize
@@ -22,8 +22,13 @@ def folded(model: onnx.ModelProto, tmp_path):
 def same_outputs(model: onnx.ModelProto, graph, x: np.ndarray) -> None:
     before = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     (expected,) = before.run(None, {"x": x})
-    (found,) = Session(to_onnx(graph)).run({"x": x}).values()
+    (found,) = session(graph).run({"x": x}).values()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def session(graph) -> Session:
+    model = to_model(graph)
+    return Session(model.proto, weights=model.weights)
 
 
 def test_batch_norm_is_folded_into_a_convolution(cnn_file, tmp_path):

@@ -7,6 +7,7 @@ from rcompile.frontend.calibrate import calibrate
 from rcompile.frontend.load import load
 from rcompile.passes.assign_adcs import assign_adcs
 from rcompile.passes.canonicalize import canonicalize
+from rcompile.passes.expand import expand
 from rcompile.passes.flip_weights import flip_weights
 from rcompile.passes.fold_batch_norm import fold_batch_norm
 from rcompile.passes.fold_constants import fold_constants
@@ -26,12 +27,14 @@ def forms(path, target):
     yield "load", graph
     graph = fold_constants(graph)
     yield "fold_constants", graph
+    graph = expand(graph)
+    yield "expand", graph
     graph = canonicalize(graph)
     yield "canonicalize", graph
     graph = fold_batch_norm(graph)
     yield "fold_batch_norm", graph
     x = np.random.default_rng(3).normal(size=(8, 2, 8, 8)).astype(np.float32)
-    graph = quantize(graph, calibrate(graph, needs_ranges(graph), [{"x": x}]), Precision(4, 6))
+    graph = quantize(graph, calibrate(graph, needs_ranges(graph, Precision(4, 6)), [{"x": x}]), Precision(4, 6))
     yield "quantize", graph
     matrices = lower(graph)
     yield "lower", matrices
@@ -51,7 +54,7 @@ def forms(path, target):
 
 
 PASSES = [
-    "load", "fold_constants", "canonicalize", "fold_batch_norm", "quantize", "lower", "partition", "slice_inputs",
+    "load", "fold_constants", "expand", "canonicalize", "fold_batch_norm", "quantize", "lower", "partition", "slice_inputs",
     "flip_weights", "assign_adcs", "replicate", "place", "schedule",
 ]  # fmt: skip
 

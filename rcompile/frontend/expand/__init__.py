@@ -24,6 +24,9 @@ EXPANSIONS: dict[tuple[str, str], Expansion] = {
     ("", "MatMulInteger"): dynamic.expand_matmul_integer,
     ("", "ConvInteger"): dynamic.expand_conv_integer,
     ("", "If"): branch.expand,
+    ("", "CastLike"): microsoft.expand_cast_like,
+    ("", "DequantizeLinear"): blockwise.expand_dequantize,
+    (MICROSOFT, "DequantizeLinear"): blockwise.expand_dequantize,
     (MICROSOFT, "QLinearConv"): qlinear.expand_conv,
     (MICROSOFT, "QGemm"): qlinear.expand_gemm,
     (MICROSOFT, "DynamicQuantizeMatMul"): dynamic.expand_dynamic_matmul,
@@ -33,6 +36,7 @@ EXPANSIONS: dict[tuple[str, str], Expansion] = {
     (MICROSOFT, "FusedConv"): microsoft.expand_fused_conv,
     (MICROSOFT, "FusedGemm"): microsoft.expand_fused_gemm,
     (MICROSOFT, "FusedMatMul"): microsoft.expand_fused_matmul,
+    (MICROSOFT, "TransposeMatMul"): microsoft.expand_fused_matmul,
     (MICROSOFT, "Attention"): microsoft.expand_attention,
     (MICROSOFT, "QAttention"): microsoft.expand_quantized_attention,
 }

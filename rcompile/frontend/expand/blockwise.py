@@ -27,6 +27,8 @@ class Blocks:
 def blocks_of(build: Builder, name: str, *, transposed: bool) -> Blocks | None:
     """Return a matrix (K, N), or (N, K) where transposed, that is dequantized by blocks along K; None otherwise."""
     node = build.graph.producers.get(name)
+    if node is not None and node.is_a("Transpose"):
+        return blocks_of(build, node.inputs[0], transposed=not transposed)
     if node is None or not node.is_a("DequantizeLinear", domains=QUANTIZATION_DOMAINS):
         return None
     size = node.integer("block_size", 0)
@@ -50,6 +52,46 @@ def blocks_of(build: Builder, name: str, *, transposed: bool) -> Blocks | None:
     return Blocks(
         padded.reshape(blocks, size, -1).astype(kind), scales.astype(np.float32), zeros.astype(kind), bits, inputs
     )
+
+
+def expand_dequantize(build: Builder) -> bool:
+    """Dequantize now what no crossbar can take as codes: floats of 8 bits, blocks that are not along a MatMul's inputs.
+
+    The result is a float weight, quantized again like that of a float model.
+    """
+    node = build.node
+    codes, scale = (build.static(build.input(position)) for position in range(2))
+    zero = build.static(build.input(2)) if build.input(2) else np.zeros((), np.float32)
+    if codes is None or scale is None or zero is None or codes.size == 0:
+        return False
+    blocks, real = node.integer("block_size", 0), codes.dtype.kind not in "iu"
+    if not real and (not blocks or taken_by_blocks(build)):
+        return False
+    axis = node.integer("axis", 1)
+    if blocks:
+        scale, zero = (
+            np.repeat(array, blocks, axis)[tuple(map(slice, codes.shape))] if array.ndim else array
+            for array in (scale, zero)
+        )
+    elif scale.ndim == 1 and scale.size > 1:
+        shape = [1] * codes.ndim
+        shape[axis] = -1
+        scale, zero = scale.reshape(shape), zero.reshape(shape) if zero.size > 1 else zero
+    values = (codes.astype(np.float32) - zero.astype(np.float32)) * scale.astype(np.float32)
+    build.add("Identity", build.constant(values, "values", scale.dtype), out=build.output(0))
+    return True
+
+
+def taken_by_blocks(build: Builder) -> bool:
+    """Tell whether every reader is a product that takes the node's blocks as they are."""
+    readers = build.graph.readers.get(build.output(0), [])
+    if len(readers) == 1 and readers[0].is_a("Transpose"):
+        readers = build.graph.readers.get(readers[0].outputs[0], [])
+    for reader in readers:
+        turned = reader.is_a("Gemm") and bool(reader.integer("transB", 0))
+        if not reader.is_a("MatMul", "Gemm") or blocks_of(build, reader.inputs[1], transposed=turned) is None:
+            return False
+    return bool(readers)
 
 
 def product(build: Builder, data: str, blocks: Blocks, name: str, out: str = "") -> str:

@@ -3,10 +3,12 @@
 import numpy as np
 
 from rcompile.frontend.expand.builder import Builder
+from rcompile.frontend.expand.dynamic import integer_product
 from rcompile.frontend.expand.products import product, swapped
 from rcompile.frontend.expand.qlinear import dequantize
+from rcompile.frontend.export import element_type
 from rcompile.frontend.matrix_operator import static_operand
-from rcompile.ir.graph import MICROSOFT, Attribute
+from rcompile.ir.graph import MICROSOFT, NO_TENSOR, Array, Attribute
 
 
 def activation(build: Builder, data: str, params: tuple[float, ...], kind: str, out: str) -> bool:
@@ -117,11 +119,34 @@ def heads(build: Builder, projected: str, width: int, mask: str) -> bool:
     return True
 
 
+def dynamic_attention(build: Builder, weights: Array, scale: Array) -> bool:
+    """Write QAttention's projection as a product of codes, scaled with what is computed at run time."""
+    zero = build.static(build.input(7)) if build.input(7) else np.zeros((), weights.dtype)
+    if zero is None or not build.input(6):
+        return False
+    name = f"{build.node.name}.product"
+    codes = integer_product(build, build.input(0), build.input(6), weights, zero, name)
+    step = build.add("Mul", build.input(3), build.constant(scale, "scale", np.float32))
+    real = build.add("Mul", build.add("Cast", codes, to=1), step)
+    return heads(build, build.add("Add", real, build.input(2)), weights.shape[1], build.input(5))
+
+
+def expand_cast_like(build: Builder) -> bool:
+    """CastLike: a Cast to a type that is known."""
+    kind = build.dtype(build.input(1))
+    if not kind or kind in {NO_TENSOR, "object"}:
+        return False
+    build.add("Cast", build.input(0), out=build.output(0), to=element_type(kind))
+    return True
+
+
 def expand_quantized_attention(build: Builder) -> bool:
     """QAttention: input, weight, bias, their scales, mask_index, their zero points; as QDQ around the projection."""
     weights, scale = build.static(build.input(1)), build.static(build.input(4))
     if weights is None or scale is None or weights.ndim != 2 or build.input(8) or build.output(1):
         return False
+    if build.static(build.input(3)) is None:
+        return dynamic_attention(build, weights, scale)
     data = dequantize(build, build.input(0), build.input(3), build.input(6), axis=1)
     weight = dequantize(build, build.input(1), build.input(4), build.input(7), axis=1)
     projected = build.add("Add", product(build, "MatMul", (data, weight)), build.input(2))

@@ -44,16 +44,15 @@ def product(
 def expand_matmul(build: Builder) -> bool:
     """Bring the static operand of a MatMul to the right, as one matrix or as groups."""
     left, right = build.node.inputs[:2]
-    weight = static_operand(right, build.graph)
-    if weight is None:
-        return left_static(build, left, right)
-    shape = build.shape(left)
-    if weight.ndim == 2:
-        blocks = blockwise.blocks_of(build, right, transposed=False)
-        if blocks is None or not shape:
-            return False
+    weight, shape = static_operand(right, build.graph), build.shape(left)
+    blocks = blockwise.blocks_of(build, right, transposed=False)
+    if blocks is not None and shape:
         blockwise.product(build, left, blocks, f"{build.node.name}.product", build.output(0))
         return True
+    if weight is None:
+        return left_static(build, left, right)
+    if weight.ndim == 2:
+        return False
     static = build.static(right)
     if not shape:
         return False
@@ -74,6 +73,8 @@ def expand_matmul(build: Builder) -> bool:
         result = build.add("MatMul", row, right)
         build.squeeze(result, weight.ndim - 2, out=build.output(0))
         return True
+    while static.ndim > 3 and len(static) == 1 and static.ndim <= len(shape):
+        static = static[0]
     return stack(build, left, shape, static, lambda kernel, _: build.constant(kernel, "matrix"))
 
 
@@ -214,6 +215,8 @@ def is_row(operand: Array, columns: int) -> bool:
 def expand_einsum(build: Builder) -> bool:
     """Write an Einsum of one static and one other operand as a MatMul, or as a grouped convolution."""
     equation = build.node.text("equation", "").replace(" ", "")
+    if len(build.node.inputs) == 3:
+        return pairwise(build, equation)
     if len(build.node.inputs) != 2:
         return False
     arrays = [build.static(name) for name in build.node.inputs]
@@ -229,8 +232,11 @@ def expand_einsum(build: Builder) -> bool:
     sizes = dict(zip(moving, shapes[1 - static] or (), strict=True)) | dict(
         zip(fixed, shapes[static] or (), strict=True)
     )
-    if weights is None or len({*fixed}) < len(fixed) or len({*moving}) < len(moving) or 1 in sizes.values():
-        return False  # (an axis of length 1 may stand for any length)
+    if weights is None or len({*fixed}) < len(fixed) or len({*moving}) < len(moving):
+        return False
+    own = dict(zip(moving, shapes[1 - static] or (), strict=True))
+    if any(own.get(letter, size) != size for letter, size in zip(fixed, weights.shape, strict=True)):
+        return False  # an axis of length 1 may stand for any length
     for letter in [x for x in moving if x not in fixed and x not in result]:
         data = build.reduce_sum(data, moving.index(letter))
         moving = moving.replace(letter, "")
@@ -265,6 +271,25 @@ def expand_einsum(build: Builder) -> bool:
     whole = build.reshape(total, shape)
     order = kept + groups + added
     build.transpose(whole, tuple(order.index(x) for x in result), out=build.output(0))
+    return True
+
+
+def pairwise(build: Builder, equation: str) -> bool:
+    """Write an Einsum of one static and two other operands as two: the static one with its first partner, then both."""
+    left, arrow, result = equation.partition("->")
+    terms = left.split(",")
+    static = [position for position, name in enumerate(build.node.inputs) if build.static(name) is not None]
+    if len(static) != 1 or not arrow or "." in equation or len(terms) != 3:
+        return False
+    own = terms[static[0]]
+    first, other = (position for position in range(3) if position != static[0])
+    if not set(terms[first]) & set(own):
+        first, other = other, first
+    kept = "".join(x for x in dict.fromkeys(terms[first] + own) if x in terms[other] or x in result)
+    partial = f"{terms[first]},{own}->{kept}"
+    product_ = build.add("Einsum", build.node.inputs[first], build.node.inputs[static[0]], equation=partial)
+    rest = f"{kept},{terms[other]}->{result}"
+    build.add("Einsum", product_, build.node.inputs[other], out=build.output(0), equation=rest)
     return True
 
 

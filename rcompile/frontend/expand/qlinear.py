@@ -32,11 +32,11 @@ def float32(build: Builder, scale: str) -> str:
     return build.constant(array, "scale", np.float32)
 
 
-def quantize(build: Builder, data: str, position: int) -> None:
-    """Append QuantizeLinear to the node's output, its scale and zero point at a position."""
+def quantize(build: Builder, data: str, position: int, out: str) -> str:
+    """Append QuantizeLinear, its scale and zero point at a position."""
     zeros = (build.input(position + 1),) if build.input(position + 1) else ()
     scale = float32(build, build.input(position))
-    build.add("QuantizeLinear", data, scale, *zeros, out=build.output(0), domain=MICROSOFT)
+    return build.add("QuantizeLinear", data, scale, *zeros, out=out, domain=MICROSOFT)
 
 
 def product(build: Builder, op_type: str, inputs: tuple[str, ...], attributes: Mapping[str, Attribute]) -> str:
@@ -66,31 +66,32 @@ def expand_conv(build: Builder) -> bool:
     """QLinearConv: x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, bias."""
     node = build.node
     found = scales(build, 1, 4)
-    if (
-        found is None
-        or scales(build, 6) is None
-        or build.static(build.input(3)) is None
-        or node.integer("channels_last", 0)
-    ):
+    last, shape = bool(node.integer("channels_last", 0)), build.shape(build.input(0))
+    if found is None or scales(build, 6) is None or build.static(build.input(3)) is None or shape is None:
         return False
-    data = dequantized(build, 0, 1)
+    rank = len(shape)
+    codes = build.transpose(build.input(0), (0, rank - 1, *range(1, rank - 1))) if last else build.input(0)
+    data = dequantize(build, codes, build.input(1), build.input(2), axis=1)
     weight = dequantized(build, 3, 0)
     bias = (integer_bias(build, build.input(8), *found),) if build.input(8) else ()
     attributes = {name: value for name, value in node.attributes.items() if name != "channels_last"}
     result = product(build, "Conv", (data, weight, *bias), attributes)
-    quantize(build, result, 6)
+    if last:
+        build.transpose(quantize(build, result, 6, ""), (0, *range(2, rank), 1), out=build.output(0))
+    else:
+        quantize(build, result, 6, build.output(0))
     return True
 
 
 def expand_matmul(build: Builder) -> bool:
     """QLinearMatMul: a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero."""
-    weights = build.static(build.input(3))
-    if weights is None or scales(build, 1, 4, 6) is None:
+    left, weights = build.static(build.input(0)), build.static(build.input(3))
+    if (left is None) == (weights is None) or scales(build, 1, 4, 6) is None:
         return False
-    data = dequantized(build, 0, 1)
-    weight = dequantized(build, 3, weights.ndim - 1)
+    data = dequantized(build, 0, 0 if left is not None else 1)
+    weight = dequantized(build, 3, 1 if weights is None else weights.ndim - 1)
     result = product(build, "MatMul", (data, weight), {})
-    quantize(build, result, 6)
+    quantize(build, result, 6, build.output(0))
     return True
 
 
@@ -98,15 +99,18 @@ def expand_gemm(build: Builder) -> bool:
     """QGemm: a, a_scale, a_zero, b, b_scale, b_zero, c, y_scale, y_zero; float output without the last two."""
     node = build.node
     found = scales(build, 1, 4)
-    if found is None or build.static(build.input(3)) is None or node.number("alpha", 1.0) != 1.0:
+    if found is None or build.static(build.input(3)) is None:
         return False
     data = dequantized(build, 0, 1)
-    weight = dequantized(build, 3, 0 if node.integer("transB", 0) else 1)
-    bias = (integer_bias(build, build.input(6), *found),) if build.input(6) else ()
+    scaled = np.float32(node.number("alpha", 1.0)) * found[1]  # alpha goes into the weights' scale
+    weight_scale = build.constant(scaled, "scale", np.float32)
+    axis = 0 if node.integer("transB", 0) else 1
+    weight = dequantize(build, build.input(3), weight_scale, build.input(5), axis=axis)
+    bias = (integer_bias(build, build.input(6), found[0], scaled),) if build.input(6) else ()
     attributes = {name: value for name, value in node.attributes.items() if name in {"transA", "transB"}}
     if build.input(7):
         result = product(build, "Gemm", (data, weight, *bias), attributes)
-        quantize(build, result, 7)
+        quantize(build, result, 7, build.output(0))
     else:
         result = product(build, "Gemm", (data, weight, *bias), attributes)
         build.add("Identity", result, out=build.output(0))

@@ -5,15 +5,13 @@
 so that W and R are programmed once; R is read once a step. Equations: ONNX, LSTM-22, GRU-22, RNN-22.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from rcompile.frontend.expand.builder import Builder
-from rcompile.frontend.expand.dynamic import dynamic_product
+from rcompile.frontend.expand.cells import Activation, Direction, Operand, gru_step, lstm_step, product, rnn_step
+from rcompile.frontend.export import element_type
 from rcompile.frontend.shapes import typed
-from rcompile.ir.arrays import frozen
-from rcompile.ir.graph import Array, Batch, Graph, Node, Value
+from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Batch, Graph, Node, Value
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1, "DynamicQuantizeLSTM": 4}
 DEFAULT_ACTIVATIONS = {
@@ -22,6 +20,11 @@ DEFAULT_ACTIVATIONS = {
     "RNN": ("Tanh",),
     "DynamicQuantizeLSTM": ("Sigmoid", "Tanh", "Tanh"),
 }
+FLOAT = 1
+FLOATS = {"float16", "bfloat16", "float32", "float64"}
+LEAST_OPSET = 9
+"""Scan without a batch axis, and Where."""
+
 DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
 DEFAULT_ALPHA = {
     "leakyrelu": 0.01,
@@ -34,70 +37,17 @@ DEFAULT_ALPHA = {
 DEFAULT_BETA = {"hardsigmoid": 0.5, "affine": 0.0, "scaledtanh": 1.0}
 
 
-@dataclass(frozen=True)
-class Direction:
-    """One direction of a recurrent operator, weights as right operands.
-
-    Attributes:
-        name: of the constants and tensors made for it.
-        backward: from the last step to the first.
-        weights: (I, gates * H).
-        recurrence: (H, gates * H).
-        input_bias: (gates * H,), Wb.
-        recurrent_bias: (gates * H,), Rb.
-        peepholes: (3 * H,), or None.
-        activations: of the gates, in ONNX's order.
-        scales: of weights and recurrence with their zero points, where both are integers.
-    """
-
-    name: str
-    backward: bool
-    weights: Array
-    recurrence: Array
-    input_bias: Array
-    recurrent_bias: Array
-    peepholes: Array | None
-    activations: tuple["Activation", ...]
-    scales: tuple[tuple[Array, Array], tuple[Array, Array]] | None
-
-    @property
-    def size(self) -> int:
-        """Return H."""
-        return int(self.recurrence.shape[0])
-
-
-@dataclass(frozen=True)
-class Activation:
-    """A function of a gate."""
-
-    kind: str
-    alpha: float
-    beta: float
-
-    def on(self, build: Builder, data: str) -> str:
-        """Append it."""
-        match self.kind:
-            case "sigmoid" | "tanh" | "relu" | "softsign" | "softplus":
-                return build.add(self.kind.capitalize(), data)
-            case "leakyrelu" | "thresholdedrelu" | "elu":
-                spelled = {"leakyrelu": "LeakyRelu", "thresholdedrelu": "ThresholdedRelu", "elu": "Elu"}[self.kind]
-                return build.add(spelled, data, alpha=self.alpha)
-            case "hardsigmoid":
-                return build.add("HardSigmoid", data, alpha=self.alpha, beta=self.beta)
-        alpha, beta = (build.constant(value, "activation", np.float32) for value in (self.alpha, self.beta))
-        if self.kind == "affine":
-            return build.add("Add", build.add("Mul", data, alpha), beta)
-        return build.add("Mul", alpha, build.add("Tanh", build.add("Mul", data, beta)))  # ScaledTanh
-
-
 def expand(build: Builder) -> bool:
     """Write a recurrent operator as products and a Scan; False where its weights are computed at run time."""
     node, op_type = build.node, build.node.op_type
     found = directions(build)
     data = build.input(0)
     shape = build.shape(data)
-    if found is None or shape is None or build.opset < 9 or build.dtype(data) != "float32":
+    kind = build.dtype(data)
+    if found is None or shape is None or build.opset < LEAST_OPSET or kind not in FLOATS:
         return False
+    if kind != "float32":
+        data = build.add("Cast", data, to=FLOAT)
     batch_axis = 0 if node.integer("layout", 0) else 1
     if batch_axis == 0:
         data = build.transpose(data, (1, 0, 2))
@@ -113,73 +63,89 @@ def expand(build: Builder) -> bool:
         sequences.append(build.unsqueeze(sequence, 1))
         finals.append(build.unsqueeze(final[0], 0))
         cells += [build.unsqueeze(final[1], 0)] if len(final) > 1 else []
-    collect(build, sequences, 1, (2, 0, 1, 3) if batch_axis == 0 else None, build.output(0))
-    collect(build, finals, 0, (1, 0, 2) if batch_axis == 0 else None, build.output(1))
+    first = batch_axis == 0
+    collect(build, sequences, 1, (2, 0, 1, 3) if first else (0, 1, 2, 3), kind, build.output(0))
+    collect(build, finals, 0, (1, 0, 2) if first else (0, 1, 2), kind, build.output(1))
     if op_type in {"LSTM", "DynamicQuantizeLSTM"}:
-        collect(build, cells, 0, (1, 0, 2) if batch_axis == 0 else None, build.output(2))
+        collect(build, cells, 0, (1, 0, 2) if first else (0, 1, 2), kind, build.output(2))
     return True
 
 
-def collect(build: Builder, parts: list[str], axis: int, order: tuple[int, ...] | None, out: str) -> None:
-    """Join the directions, and put the batch first where the operator's layout does."""
-    if not out:
-        return
-    if order is None:
-        build.add("Concat", *parts, out=out, axis=axis)
-    else:
-        build.transpose(build.add("Concat", *parts, axis=axis), order, out=out)
+def collect(build: Builder, parts: list[str], axis: int, order: tuple[int, ...], kind: str, out: str) -> None:
+    """Join the directions, in the operator's layout and element type."""
+    if out:
+        joined = build.transpose(build.add("Concat", *parts, axis=axis), order)
+        build.add("Cast", joined, out=out, to=element_type(kind))
 
 
 def directions(build: Builder) -> list[Direction] | None:
     """Read the weights of each direction; None where they are not static."""
     node = build.node
-    quantized = node.op_type == "DynamicQuantizeLSTM"
-    names = [build.input(position) for position in (1, 2, 3)]
-    weights, recurrence, bias = (build.static(name) for name in names)
-    peepholes = build.static(build.input(7)) if node.op_type in {"LSTM", "DynamicQuantizeLSTM"} else None
-    backward = DIRECTIONS.get(node.text("direction", "forward"))
-    gates = GATES[node.op_type]
-    if weights is None or recurrence is None or backward is None or (names[2] and bias is None):
+    names = [build.input(position) for position in (3, 7)]
+    bias, peepholes = (build.static(name) for name in names)
+    if any(name and array is None for name, array in zip(names, (bias, peepholes), strict=True)):
         return None
-    if build.input(7) and peepholes is None:
+    backward = DIRECTIONS.get(node.text("direction", "forward"), ())
+    weights, recurrence = operands(build, 1, 8, len(backward)), operands(build, 2, 10, len(backward))
+    activations = activations_of(node, len(backward)) if backward else None
+    if weights is None or recurrence is None or activations is None:
         return None
-    activations = activations_of(node, len(backward))
-    if activations is None or weights.ndim != 3 or recurrence.ndim != 3 or len(weights) != len(backward):
+    width = GATES[node.op_type] * (size := len(recurrence[0].values))
+    both = np.zeros((len(backward), 2 * width), np.float32) if bias is None else bias.astype(np.float32)
+    shapes = [operand.values.shape for operand in recurrence]
+    if both.shape != (len(backward), 2 * width) or set(shapes) != {(size, width)}:
         return None
-    scales = [build.static(build.input(position)) for position in range(8, 12)] if quantized else []
-    if any(array is None for array in scales):
+    if any(operand.values.shape[1] != width for operand in weights):
         return None
-    result = []
-    for index, reverse in enumerate(backward):
-        right, again = weights[index], recurrence[index]
-        if not quantized:  # ONNX's (gates * H, I); the quantized operator holds (I, gates * H)
-            right, again = right.T, again.T
-        size = again.shape[0]
-        if again.shape[1] != gates * size or right.shape[1] != gates * size:
-            return None
-        both = np.zeros(2 * gates * size, np.float32) if bias is None else bias[index]
-        if both.shape != (2 * gates * size,):
-            return None
-        result.append(
-            Direction(
-                name=f"{'backward' if reverse else 'forward'}",
-                backward=reverse,
-                weights=right,
-                recurrence=again,
-                input_bias=both[: gates * size],
-                recurrent_bias=both[gates * size :],
-                peepholes=None if peepholes is None else peepholes[index],
-                activations=activations[index],
-                scales=dynamic_scales(scales, index) if quantized else None,
-            )
+    return [
+        Direction(
+            name="backward" if reverse else "forward",
+            backward=reverse,
+            weights=weights[index],
+            recurrence=recurrence[index],
+            input_bias=both[index, :width],
+            recurrent_bias=both[index, width:],
+            peepholes=None if peepholes is None else peepholes[index],
+            activations=activations[index],
         )
-    return result
+        for index, reverse in enumerate(backward)
+    ]
 
 
-def dynamic_scales(scales: list[Array | None], index: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """Return scale and zero point of weights and recurrence, of one direction."""
-    picked = [array[index] for array in scales if array is not None]
-    return (picked[0], picked[1]), (picked[2], picked[3])
+def operands(build: Builder, position: int, parameters: int, count: int) -> list[Operand] | None:
+    """Return an operand per direction; None where it is computed at run time.
+
+    LSTM, GRU and RNN hold (directions, outputs, inputs), as numbers or dequantized; DynamicQuantizeLSTM holds codes
+    (directions, inputs, outputs), with scale and zero point among its inputs.
+    """
+    array = build.static(build.input(position))
+    if build.node.op_type == "DynamicQuantizeLSTM":
+        scale, zero = (build.static(build.input(parameters + which)) for which in (0, 1))
+        if array is None or scale is None or zero is None or len(array) != count:
+            return None
+        return [Operand(array[index], scale[index], zero[index], dynamic=True) for index in range(count)]
+    if array is not None:
+        if array.ndim != 3 or len(array) != count:
+            return None
+        return [Operand(array[index].T.astype(np.float32)) for index in range(count)]
+    node = build.graph.producers.get(build.input(position))
+    if node is None or not node.is_a("DequantizeLinear", domains=QUANTIZATION_DOMAINS):
+        return None
+    codes, scale = (build.static(name) for name in node.inputs[:2])
+    zero = build.static(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None
+    if codes is None or scale is None or codes.ndim != 3 or len(codes) != count or node.integer("block_size", 0):
+        return None
+    if (len(node.inputs) > 2 and zero is None) or scale.dtype != np.float32:
+        return None
+    axis = node.integer("axis", 1) % 3
+    if scale.size > 1 and axis == 2:
+        return None
+
+    def own(parameter: Array | None, index: int) -> Array | None:
+        each = parameter is not None and parameter.size > 1 and axis == 0
+        return parameter[index].reshape(()) if parameter is not None and each else parameter
+
+    return [Operand(codes[index].T, own(scale, index), own(zero, index)) for index in range(count)]
 
 
 def activations_of(node: Node, count: int) -> list[tuple[Activation, ...]] | None:
@@ -217,6 +183,7 @@ def initial_states(
     for position in range(5, 5 + count):
         given = build.input(position)
         if given:
+            given = given if build.dtype(given) == "float32" else build.add("Cast", given, to=FLOAT)
             axis = 1 if batch_axis == 0 else 0
             found.append(build.squeeze(build.slice(given, axis, index, index + 1), axis))
         else:
@@ -246,8 +213,7 @@ def run_direction(
     build: Builder, direction: Direction, data: str, states: list[str], mask: str, size: tuple[int, int]
 ) -> tuple[str, list[str]]:
     """Append the products and the Scan of one direction; return its outputs (T, B, H) and final states (B, H)."""
-    scales = direction.scales
-    inputs = product(build, data, direction.weights, scales[0] if scales else None, f"{direction.name}.input")
+    inputs = product(build, data, direction.weights, f"{direction.name}.input")
     inputs = build.add("Add", inputs, build.constant(input_bias(build.node, direction), "bias"))
     if direction.backward:
         inputs = reversed_steps(build, inputs, size[0])
@@ -274,18 +240,6 @@ def run_direction(
 def reversed_steps(build: Builder, tensor: str, steps: int) -> str:
     """Return a sequence from its last step to its first: steps beyond a sample's length come first, and are masked."""
     return build.add("Gather", tensor, build.integers(np.arange(steps)[::-1], "backward"), axis=0)
-
-
-def product(build: Builder, data: str, weights: Array, scale: tuple[Array, Array] | None, name: str) -> str:
-    """Append data @ weights, by float or by dynamically quantized operands."""
-    if scale is not None:
-        return dynamic_product(build, data, weights, scale, name)
-    constant = build.names.fresh(f"{build.node.name}.{name}.weight")
-    build.constants[constant] = frozen(np.ascontiguousarray(weights))
-    node = build.names.fresh(f"{build.node.name}.{name}")
-    output = build.names.fresh(f"{node}.out")
-    build.append(Node(node, "MatMul", (data, constant), (output,)))
-    return output
 
 
 def input_bias(node: Node, direction: Direction) -> Array:
@@ -333,76 +287,3 @@ def body_of(build: Builder, direction: Direction, size: tuple[int, int], *, mask
         is_body=True,
     )
     return typed(body)
-
-
-def gate(build: Builder, tensor: str, index: int, size: int) -> str:
-    """Return one gate's part (B, H) of all gates."""
-    return build.slice(tensor, 1, index * size, (index + 1) * size)
-
-
-def clipped(build: Builder, data: str) -> str:
-    """Limit what enters an activation, where the operator says so."""
-    limit = build.node.number("clip", 0.0)
-    if not limit:
-        return data
-    low, high = (build.constant(value, "clip", np.float32) for value in (-limit, limit))
-    return build.add("Min", build.add("Max", data, low), high)
-
-
-def lstm_step(build: Builder, direction: Direction, states: list[str], gates: str) -> list[str]:
-    """Append LSTM's equations; the gates stand in the order i, o, f, c."""
-    hidden, cell = states
-    size, (f, g, h) = direction.size, direction.activations
-    again = product(
-        build,
-        hidden,
-        direction.recurrence,
-        direction.scales[1] if direction.scales else None,
-        f"{direction.name}.recurrent",
-    )
-    total = build.add("Add", gates, again)
-    i, o, fo, c = (gate(build, total, index, size) for index in range(4))
-
-    def peep(data: str, index: int, state: str) -> str:
-        if direction.peepholes is None:
-            return data
-        weight = build.constant(direction.peepholes[index * size : (index + 1) * size], "peephole", np.float32)
-        return build.add("Add", data, build.add("Mul", weight, state))
-
-    i = f.on(build, clipped(build, peep(i, 0, cell)))
-    c = g.on(build, clipped(build, c))
-    if build.node.integer("input_forget", 0):
-        fo = build.add("Sub", build.constant(1.0, "one", np.float32), i)
-    else:
-        fo = f.on(build, clipped(build, peep(fo, 2, cell)))
-    new_cell = build.add("Add", build.add("Mul", fo, cell), build.add("Mul", i, c))
-    o = f.on(build, clipped(build, peep(o, 1, new_cell)))
-    return [build.add("Mul", o, h.on(build, new_cell)), new_cell]
-
-
-def gru_step(build: Builder, direction: Direction, states: list[str], gates: str) -> list[str]:
-    """Append GRU's equations; the gates stand in the order z, r, h."""
-    (hidden,) = states
-    size, (f, g) = direction.size, direction.activations
-    before = bool(build.node.integer("linear_before_reset", 0))
-    split = 3 * size if before else 2 * size
-    again = product(build, hidden, direction.recurrence[:, :split], None, f"{direction.name}.recurrent")
-    update = f.on(build, clipped(build, build.add("Add", gate(build, gates, 0, size), gate(build, again, 0, size))))
-    reset = f.on(build, clipped(build, build.add("Add", gate(build, gates, 1, size), gate(build, again, 1, size))))
-    if before:
-        bias = build.constant(direction.recurrent_bias[2 * size :], "bias", np.float32)
-        inner = build.add("Mul", reset, build.add("Add", gate(build, again, 2, size), bias))
-    else:
-        inner = product(
-            build, build.add("Mul", reset, hidden), direction.recurrence[:, split:], None, f"{direction.name}.candidate"
-        )
-    candidate = g.on(build, clipped(build, build.add("Add", gate(build, gates, 2, size), inner)))
-    rest = build.add("Sub", build.constant(1.0, "one", np.float32), update)
-    return [build.add("Add", build.add("Mul", rest, candidate), build.add("Mul", update, hidden))]
-
-
-def rnn_step(build: Builder, direction: Direction, states: list[str], gates: str) -> list[str]:
-    """Append RNN's equation."""
-    (hidden,) = states
-    again = product(build, hidden, direction.recurrence, None, f"{direction.name}.recurrent")
-    return [direction.activations[0].on(build, clipped(build, build.add("Add", gates, again)))]
