@@ -112,8 +112,8 @@ def verify(
         VerificationFailed: the program computes something else than its model.
     """
     path = program_file(Path(program))
-    graph, _ = reference_of(container.load(path))
-    samples = data_for(graph, Path(data) if data else None) or random_data(graph, seed, None)
+    graph, matrices = reference_of(container.load(path))
+    samples = data_for(graph, Path(data) if data else None) or random_data(graph, seed, None, matrices.macs)
     found = verify_file(path, samples, trace or Trace(), exact_samples=exact_samples)
     if not found.exact.passed:
         raise VerificationFailed(f"the program computes something else than its model: {found.exact.first_failure()}")

@@ -8,8 +8,10 @@ from rcompile.devices import IDEAL
 from rcompile.frontend.calibrate import calibrate
 from rcompile.frontend.export import to_model
 from rcompile.frontend.load import Source, load, needs_conversion, original_model
-from rcompile.frontend.parse import file_digest
+from rcompile.frontend.macs import macs_of
+from rcompile.frontend.parse import file_digest, release
 from rcompile.ir import container
+from rcompile.ir.arrays import trim_memory
 from rcompile.ir.container import Compiled
 from rcompile.ir.crossbar import CrossbarProgram
 from rcompile.ir.graph import Array, Graph
@@ -30,10 +32,10 @@ from rcompile.passes.place import place
 from rcompile.passes.quantize import Precision, is_float, needs_ranges, quantize
 from rcompile.passes.replicate import replicate
 from rcompile.passes.schedule import schedule
-from rcompile.simplify import simplify
 from rcompile.passes.slice_inputs import slice_inputs
 from rcompile.pipeline import Trace
 from rcompile.result import Result
+from rcompile.simplify import simplify
 from rcompile.targets import Target
 from rcompile.targets.schema import as_dict
 from rcompile.verification.accuracy import FloatModel
@@ -77,6 +79,44 @@ def compile_file(
         data = data_for(graph, data_path)
         calibration = data_for(graph, calibration_path)
 
+    compiled, ranges_from = compile_graph(graph, path, source, target, options, trace, data, calibration)
+    with trace.phase("write"):
+        program_hash = container.save(compiled, program_path)
+    came_quantized, macs = compiled.quantized_by == "model", compiled.placed.program.source.macs
+    del compiled  # what follows rests on the file alone
+    trim_memory()
+
+    verified = None
+    if options.verify and not options.weightless:
+        samples = data or random_data(graph, options.seed, calibration, macs)
+        original = None if came_quantized or needs_conversion(graph) else FloatModel(path, graph)
+        verified = verify_file(program_path, samples, trace, exact_samples=options.exact_samples, original=original)
+    return Result(
+        path=path,
+        sha256=sha256,
+        graph=graph,
+        compiled=verified.compiled if verified is not None else container.load(program_path),
+        program_hash=program_hash,
+        target=target,
+        device=IDEAL,
+        options=options,
+        ranges_from=ranges_from,
+        ignored=ignored(options, calibration_path) if came_quantized else (),
+        verified=verified,
+    )
+
+
+def compile_graph(
+    graph: Graph,
+    path: Path,
+    source: Source,
+    target: Target,
+    options: Options,
+    trace: Trace,
+    data: DataSet | None,
+    calibration: DataSet | None,
+) -> tuple[Compiled, str]:
+    """Compile a graph that was read from `path`; return what program.rcx holds, and where its ranges come from."""
     simple = simplify(graph, trace)
     quantized, ranges_from = quantize_floats(simple, calibration, data, options, trace)
     matrices = require_mapped(trace.run(lower, quantized))
@@ -86,28 +126,7 @@ def compile_file(
     as_written = came_quantized and not needs_conversion(graph) and not options.weightless
     reference = original_model(path, source) if as_written else to_model(quantized)
     quantized_by = "model" if came_quantized else "rcompile"
-    compiled = Compiled(placed, reference.proto, reference.weights, quantized_by, as_dict(target))
-    with trace.phase("write"):
-        program_hash = container.save(compiled, program_path)
-
-    verified = None
-    if options.verify and not options.weightless:
-        samples = data or random_data(graph, options.seed, calibration)
-        original = None if came_quantized or needs_conversion(graph) else FloatModel(path, graph)
-        verified = verify_file(program_path, samples, trace, exact_samples=options.exact_samples, original=original)
-    return Result(
-        path=path,
-        sha256=sha256,
-        graph=graph,
-        compiled=compiled,
-        program_hash=program_hash,
-        target=target,
-        device=IDEAL,
-        options=options,
-        ranges_from=ranges_from,
-        ignored=ignored(options, calibration_path) if came_quantized else (),
-        verified=verified,
-    )
+    return Compiled(placed, reference.proto, reference.weights, quantized_by, as_dict(target)), ranges_from
 
 
 def ignored(options: Options, calibration_path: Path | None) -> tuple[str, ...]:
@@ -133,9 +152,12 @@ def quantize_floats(
     elif data is not None:
         samples, origin = data, "data"
     else:
-        samples, origin = random_data(graph, options.seed, None), "random"
+        macs = sum(macs_of(node, graph) for node in graph.nodes)
+        samples, origin = random_data(graph, options.seed, None, macs), "random"
     with trace.phase("calibrate"):
         ranges = calibrate(graph, tensors, in_batches(graph, samples))
+        for array in graph.constants.values():
+            release(array)
     return trace.run(quantize, graph, ranges, precision), origin
 
 

@@ -42,10 +42,10 @@ class Crossbars:
     def _on(self, crossbar: int) -> NDArray[np.int32]:
         return self._order[self._first[crossbar] : self._first[crossbar + 1]]
 
-    def _program(self, crossbar: int) -> NDArray[np.float32]:
+    def _program(self, crossbar: int) -> NDArray[np.uint8]:
         """Return the levels (rows, columns) of a crossbar."""
         program = self._placed.program
-        image = np.zeros((program.crossbar_rows, program.crossbar_columns), np.float32)
+        image = np.zeros((program.crossbar_rows, program.crossbar_columns), np.uint8)
         for block in self._on(crossbar):
             entry, place = program.blocks[block], self._placed.places[block]
             levels = block_levels(program.matrices[entry["matrix"]], entry)

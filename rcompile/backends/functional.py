@@ -16,41 +16,52 @@ from rcompile.ir.placed import PlacedProgram
 
 FLOAT32_EXACT = 2**24
 
+FEWEST_ROWS = 32
+"""Fewer at once would be slower in float32 than all in float64."""
+
 
 class Functional:
-    """Accumulators of each matrix of a lossless program, one product a matrix, copy and group."""
+    """Accumulators of each matrix of a lossless program, one product a matrix, copy and group.
+
+    Args:
+        placed: the program.
+        crossbars: its cells, where another engine has them already.
+        keep: keep what was read back for the next vectors; else only one matrix is held at a time.
+    """
 
     name = "functional"
 
-    def __init__(self, placed: PlacedProgram) -> None:
+    def __init__(self, placed: PlacedProgram, crossbars: Crossbars | None = None, *, keep: bool = True) -> None:
+        self._keep = keep
         for item in placed.program.matrices:
             if item.adc is None or not item.adc.lossless:
                 raise InternalError(f"{item.matrix.name} has lossy converters: the functional engine cannot run it")
         self.placed = placed
-        self.crossbars = Crossbars(placed)
+        self.crossbars = crossbars or Crossbars(placed)
         self._weights: dict[tuple[int, int], np.ndarray] = {}
 
     def accumulate(self, index: int, vectors: np.ndarray) -> NDArray[np.int64]:
         """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""
         item = self.placed.program.matrices[index]
         sums = np.empty((len(vectors), item.matrix.groups, item.matrix.columns))
-        copies = copy_of_vector(item, len(vectors), 0)
+        copies = copy_of_vector(item, np.arange(len(vectors)))
         for replica in range(item.replicas):
             own = slice(None) if item.replicas == 1 else np.flatnonzero(copies == replica)
-            weights = self.effective_weights(index, replica)
-            inputs = vectors[own].astype(weights.dtype).transpose(1, 0, 2)
-            sums[own] = np.matmul(inputs, weights).transpose(1, 0, 2)
+            sums[own] = product(vectors[own], self.effective_weights(index, replica), item.matrix.input.bits)
         return corrected(item, sums, vectors)
 
     def effective_weights(self, index: int, replica: int) -> np.ndarray:
         """Return what the cells of one copy hold, recombined: (G, K, N), codes[0] - codes[1]."""
         if (index, replica) not in self._weights:
+            if not self._keep:
+                self._weights.clear()
             self._weights[index, replica] = self._read_back(index, replica)
         return self._weights[index, replica]
 
     def _read_back(self, index: int, replica: int) -> np.ndarray:
         item = self.placed.program.matrices[index]
-        total = np.zeros(item.matrix.weights.shape)
+        width = item.encoding.code_bits + 1  # with a sign
+        total = np.zeros(item.matrix.weights.shape, np.int8 if width <= 8 else np.int16 if width <= 16 else np.int32)
         for crossbar, blocks in self.crossbars.of(index, replica):
             image = self.crossbars.levels(crossbar)
             for block, place in zip(self.placed.program.blocks[blocks], self.placed.places[blocks], strict=True):
@@ -58,14 +69,31 @@ class Functional:
                 columns = slice(block["column_start"], block["column_stop"])
                 height, width = rows.stop - rows.start, columns.stop - columns.start
                 cells = image[place["row"] : place["row"] + height, place["column"] : place["column"] + width]
-                total[block["group"], rows, columns] += signed(item, block, cells)
-        largest = float(np.abs(total).sum(axis=1).max()) * (2**item.matrix.input.bits - 1)
-        return total.astype(np.float32) if largest < FLOAT32_EXACT else total
+                total[block["group"], rows, columns] += signed(item, block, cells).astype(total.dtype)
+        return total
+
+
+def product(vectors: np.ndarray, weights: np.ndarray, input_bits: int) -> NDArray[np.float64]:
+    """Return vectors (V, G, K) times weights (G, K, N) as (V, G, N), exactly.
+
+    In float32 as many rows at once as cannot exceed 2^24, in float64 where that are too few.
+    """
+    largest = max(int(weights.max(initial=0)), -int(weights.min(initial=0)), 1) * (2**input_bits - 1)
+    rows = FLOAT32_EXACT // largest
+    kind: type[np.float32 | np.float64] = np.float32 if rows >= FEWEST_ROWS else np.float64
+    step = rows if kind is np.float32 else weights.shape[1]
+    total = np.zeros((vectors.shape[1], len(vectors), weights.shape[2]))
+    for start in range(0, weights.shape[1], step):
+        part = slice(start, start + step)
+        total += np.matmul(vectors[:, :, part].transpose(1, 0, 2).astype(kind), weights[:, part].astype(kind))
+    return total.transpose(1, 0, 2)
 
 
 def signed(item: CrossbarMatrix, block: np.void, cells: np.ndarray) -> np.ndarray:
     """Return what a block's cells contribute to the weights."""
     weight_slice = item.weight_slices[block["weight_slice"]]
     flips = block_flips(item, block)
-    levels = cells if flips is None else np.where(flips, weight_slice.mask - cells, cells)
-    return levels * float((-1 if block["polarity"] else 1) * 2**weight_slice.shift)
+    levels = cells.astype(np.int32)
+    if flips is not None:
+        levels = np.where(flips, weight_slice.mask - levels, levels)
+    return levels * ((-1 if block["polarity"] else 1) * 2**weight_slice.shift)

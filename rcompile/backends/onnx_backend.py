@@ -4,8 +4,8 @@
     from rcompile.backends.onnx_backend import CrossbarBackend
     tests = onnx.backend.test.BackendTest(CrossbarBackend, __name__)
 
-A model is compiled when its first inputs are known, at 23-bit weights and inputs (16 bits where weights are bound), for the target `isaac`, with activation
-ranges from those inputs. What holds no product with static weights runs digitally, as in any compiled model.
+A model is compiled when its first inputs are known, at 23-bit weights and inputs (16 bits where weights are bound),
+for the target `isaac`, with activation ranges from those inputs. What holds no product with static weights runs digitally, as in any compiled model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -139,7 +139,7 @@ class CrossbarBackend(Backend):
         return cls.prepare(model, device, **kwargs).run(inputs)
 
     @classmethod
-    def run_node(cls, node: Any, inputs: Any, device: str = "CPU", outputs_info: Any = None, **kwargs: Any) -> Any:  # noqa: ANN401, ARG003
+    def run_node(cls, node: Any, inputs: Any, device: str = "CPU", outputs_info: Any = None, **kwargs: Any) -> Any:  # noqa: ANN401
         """Refuse: a node alone has no types; run_model takes a model of one node."""
         raise NotImplementedError("rcompile runs models: put the node into one")
 

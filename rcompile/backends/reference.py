@@ -35,22 +35,32 @@ class Reference:
         self.placed = placed
         self.crossbars = Crossbars(placed)
 
-    def accumulate(self, index: int, vectors: np.ndarray) -> NDArray[np.int64]:
-        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""
+    def accumulate(
+        self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None
+    ) -> NDArray[np.int64]:
+        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K).
+
+        Args:
+            index: of the matrix.
+            vectors: what its rows are driven with.
+            positions: which of all vectors these are, which says what copy takes each; without, they are all.
+        """
+        positions = np.arange(len(vectors)) if positions is None else positions
         item = self.placed.program.matrices[index]
         width = item.matrix.columns * len(item.weight_slices) * item.encoding.polarities
         count = max(1, CHUNK_ELEMENTS // (item.matrix.groups * (item.matrix.rows + width)))
         starts = range(0, len(vectors), count)
         # narrow products gain nothing from threads inside BLAS; chunks are independent and their sums exact
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            return np.concatenate(list(pool.map(lambda s: self._chunk(index, vectors[s : s + count], s), starts)))
+            chunks = (slice(start, start + count) for start in starts)
+            return np.concatenate(list(pool.map(lambda s: self._chunk(index, vectors[s], positions[s]), chunks)))
 
-    def _chunk(self, index: int, vectors: np.ndarray, first: int) -> NDArray[np.int64]:
+    def _chunk(self, index: int, vectors: np.ndarray, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         item = self.placed.program.matrices[index]
         # vectors last, so that what is done to a column runs along memory
         columns = np.ascontiguousarray(vectors.transpose(1, 2, 0))
         sums = np.zeros((item.matrix.groups, item.matrix.columns, len(vectors)))
-        copies = copy_of_vector(item, len(vectors), first)
+        copies = copy_of_vector(item, positions)
         for replica in range(item.replicas):
             own = slice(None) if item.replicas == 1 else np.flatnonzero(copies == replica)
             part = np.zeros_like(sums[:, :, own])
@@ -91,9 +101,9 @@ class Reference:
                 sums[reading.group, reading.outputs] += value * float(reading.weight * 2**cycle.shift)
 
 
-def copy_of_vector(item: CrossbarMatrix, count: int, first: int) -> NDArray[np.int64]:
+def copy_of_vector(item: CrossbarMatrix, positions: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return which copy takes each vector: vector v of a sample goes to copy v mod R."""
-    return (np.arange(first, first + count) % item.matrix.vectors) % item.replicas
+    return (positions % item.matrix.vectors) % item.replicas
 
 
 @dataclass(frozen=True)

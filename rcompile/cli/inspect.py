@@ -15,9 +15,9 @@ from rcompile.frontend.load import Source, load
 from rcompile.ir import container
 from rcompile.passes.lower import lower
 from rcompile.passes.quantize import Precision, needs_ranges, quantize
-from rcompile.simplify import simplify
 from rcompile.pipeline import Trace
 from rcompile.report.console import plural
+from rcompile.simplify import simplify
 from rcompile.targets import Target
 from rcompile.targets.schema import SECTIONS, rules
 from rcompile.verification.checker import Unsound, check_program

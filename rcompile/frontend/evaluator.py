@@ -9,7 +9,6 @@ from onnx.reference.op_run import OpRun
 
 from rcompile.ir.graph import MICROSOFT, Array
 
-
 RECURRENT = {"clip", "input_forget", "activation_alpha", "activation_beta"}
 
 

@@ -9,7 +9,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from rcompile.frontend.parse import Model, is_large, placeholder
-from rcompile.ir.graph import QONNX_DOMAINS, Array, Graph, Node, OpaqueAttribute, Value
+from rcompile.ir.graph import MICROSOFT, QONNX_DOMAINS, Array, Graph, Node, OpaqueAttribute, Value
 
 LEAST_IR_VERSION = 8
 """Initializers need not be graph inputs from 4 on, functions are read from 8 on; onnxruntime reads all that we write."""
@@ -92,8 +92,9 @@ def build(
 
 def constants_of(graph: Graph, nodes: tuple[Node, ...], outputs: tuple[Value, ...] = ()) -> dict[str, Array]:
     """Return the constants that nodes read, those of their bodies included: names are unique across them."""
-    read = {name for node in nodes for name in node.reads()} | {value.name for value in outputs}
-    found = {name: array for name, array in graph.constants.items() if name in read}
+    read = dict.fromkeys(name for node in nodes for name in node.reads())
+    read |= dict.fromkeys(value.name for value in outputs)
+    found = {name: graph.constants[name] for name in read if name in graph.constants}
     for node in nodes:
         if node.body is not None:
             found |= constants_of(node.body, node.body.nodes, node.body.outputs)
@@ -109,11 +110,15 @@ def skeleton(graph: Graph, shapes: Mapping[str, tuple[int | str | None, ...]] | 
     """
     constants = constants_of(graph, graph.nodes, graph.outputs)
     large = {name: array for name, array in constants.items() if is_large(array)}
+    nodes = [to_proto(node) for node in graph.nodes]
+    for node in nodes:
+        if node.domain == MICROSOFT and node.op_type in {"QuantizeLinear", "DequantizeLinear"}:
+            node.domain = ""  # where inference knows them
     inputs = [replace(v, shape=(shapes or {}).get(v.name, v.shape)) for v in graph.inputs]
     inputs += [Value(name, array.dtype.name, array.shape) for name, array in large.items()]
     return helper.make_model(
         helper.make_graph(
-            [to_proto(node) for node in graph.nodes],
+            nodes,
             graph.name,
             [to_value_info(value) for value in inputs],
             [to_value_info(value if value.kind else replace(value, shape=None)) for value in graph.outputs],

@@ -13,12 +13,16 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from rcompile.frontend.parse import Model, is_large, placeholder
 from rcompile.frontend.runtime import Session
 from rcompile.ir.matrix import Matrix, Window
 
 OPSET = 17
 MICROSOFT = "com.microsoft"
 BYTE = 256
+MANY_MACS = 2**24
+"""A pool of threads costs more than it saves for fewer."""
+
 LARGEST_K = 2**31 // (255 * 255)
 """Products of bytes that an int32 accumulator surely holds."""
 
@@ -27,7 +31,8 @@ class IntegerOperator:
     """One matrix with its epilogue, executed by onnxruntime."""
 
     def __init__(self, matrix: Matrix) -> None:
-        self._session = Session(build(matrix), optimize=False)
+        model = build(matrix)
+        self._session = Session(model.proto, optimize=False, weights=model.weights, threads=matrix.macs > MANY_MACS)
 
     def run(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return accumulators (int64) and outputs, both in the shape of the operator's result."""
@@ -41,11 +46,17 @@ class Draft:
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
 
     def constant(self, array: np.ndarray) -> str:
-        """Add a constant."""
+        """Add a constant; a large one is not copied."""
         name = f"constant{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        array = np.ascontiguousarray(array)
+        if is_large(array):
+            self.weights[name] = array
+            self.constants.append(placeholder(name, array))
+        else:
+            self.constants.append(numpy_helper.from_array(array, name))
         return name
 
     def add(self, op_type: str, *inputs: str, name: str = "", domain: str = "", **attributes: Any) -> str:  # noqa: ANN401 - ONNX attributes
@@ -55,12 +66,12 @@ class Draft:
         return output
 
 
-def build(matrix: Matrix) -> bytes:
+def build(matrix: Matrix) -> Model:
     """Return the model: codes -> accumulators, outputs."""
     draft = Draft()
     terms = []
     for code, zero, input_shift in input_bytes(matrix, draft):
-        for digit, weight_zero, weight_shift in weight_bytes(matrix.weights.astype(np.int64)):
+        for digit, weight_zero, weight_shift in weight_bytes(matrix.weights):
             for product in products(matrix, draft, code, zero, digit, weight_zero):
                 wide = draft.add("Cast", product, to=TensorProto.INT64)
                 factor = draft.constant(np.array(1 << (input_shift + weight_shift), np.int64))
@@ -78,7 +89,8 @@ def build(matrix: Matrix) -> bytes:
         draft.constants,
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
-    return helper.make_model(graph, ir_version=8, opset_imports=opsets).SerializeToString()
+    proto = helper.make_model(graph, ir_version=8, opset_imports=opsets).SerializeToString()
+    return Model(proto, draft.weights)
 
 
 def element(dtype: str) -> int:
@@ -109,11 +121,12 @@ def weight_bytes(weights: np.ndarray) -> list[tuple[np.ndarray, int, int]]:
     """Return weights as bytes: (uint8 array, its zero point, its shift); the last is signed, the others are not."""
     digits = []
     shift = 0
+    weights = weights if weights.dtype == np.int8 else weights.astype(np.int32)
     while weights.min() < -128 or weights.max() > 127:
         digits.append((weights % BYTE, 0, shift))
         weights, shift = weights // BYTE, shift + 8
-    digits.append((weights + 128, 128, shift))
-    return [(digit.astype(np.uint8), zero, at) for digit, zero, at in digits]
+    digits.append((np.add(weights, -128, dtype=np.int8, casting="unsafe").view(np.uint8), 128, shift))
+    return [(digit.astype(np.uint8, copy=False), zero, at) for digit, zero, at in digits]
 
 
 def products(matrix: Matrix, draft: Draft, code: str, zero: int, digit: np.ndarray, weight_zero: int) -> list[str]:

@@ -1,6 +1,7 @@
 """From a file to an ONNX protobuf without its weights, and the weights as arrays: mapped from the disk, not copied."""
 
 import hashlib
+import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -183,6 +184,15 @@ def external_array(tensor: TensorProto, store: Path | Mapping[str, Array], at: O
         file.seek(start)
         packed.raw_data = file.read(length)
     return numpy_helper.to_array(packed)
+
+
+def release(array: Array) -> None:
+    """Let go of the memory of an array that is mapped from a file; it is read again when it is next looked at."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def synthetic(tensor: TensorProto, seed: int) -> Array:

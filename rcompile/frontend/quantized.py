@@ -312,10 +312,13 @@ def few_levels(weights: IntegerArray) -> LevelGrid | None:
     Binary and ternary networks come as wide codes or floats; what they need is 1 or 2 cells a weight.
     """
     for part in (weights[:, :PROBED_ROWS], weights):  # most matrices are seen to be none at once
-        wide = part.astype(np.int64)
-        low = wide.min(axis=1)
-        step = common_step(wide - low[:, None, :])
-        largest = int(((wide.max(axis=1) - low) // step).max())
+        low = part.min(axis=1).astype(np.int64)
+        span = part.max(axis=1) - low
+        step = np.ones_like(low)
+        for group, columns in enumerate(span > 1):  # others have one step at most
+            step[group, columns] = common_step(part[group][:, columns] - low[group, columns])
+        step = np.where(span == 1, 1, step)
+        largest = int((span // step).max())
         if largest >= 2**LOW_BITS:
             return None
     return LevelGrid(max(largest.bit_length(), 1), low, step)

@@ -53,10 +53,10 @@ ERRATA: dict[str, Callable[[onnx.NodeProto], bool]] = {
 axis), Attention (masks of -inf), MaxUnpool (a given output shape), Resize by scales with aligned corners."""
 
 
-def session_options(*, optimize: bool) -> onnxruntime.SessionOptions:
+def session_options(*, optimize: bool, threads: bool = False) -> onnxruntime.SessionOptions:
     """Return options of a quiet session whose results do not depend on the number of processors."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = 0 if threads else 1  # 0: all
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
     options.enable_cpu_mem_arena = False
@@ -71,7 +71,8 @@ class Session:
     Args:
         model: serialized ONNX, or the path of a file.
         optimize: let onnxruntime fuse operators (QDQ patterns become its integer kernels).
-        weights: initializers that the model names as external data; they are not copied.
+        weights: initializers that the model names as external data; they are copied only to be optimized.
+        threads: use all processors; for whole numbers only, whose sums are the same in any order.
         conform: leave to onnx's evaluator what onnxruntime is known to compute otherwise than the standard says.
 
     Raises:
@@ -86,14 +87,16 @@ class Session:
         optimize: bool = True,
         weights: Mapping[str, Array] | None = None,
         conform: bool = False,
+        threads: bool = False,
     ) -> None:
         self._model = (model, weights or {})
         self._reference: Any = None
+        self._fed: Mapping[str, Array] = {}
         file = str(model) if isinstance(model, Path) else ""
         lacking = erratum(model) if conform and isinstance(model, bytes) else None
         if lacking is None:
             with reported("onnxruntime cannot load the model", file):
-                lacking = self._load(model, optimize, weights or {})
+                lacking = self._load(model, session_options(optimize=optimize, threads=threads), weights or {})
         if lacking is not None:
             self._reference = reference_evaluator(model, weights or {}, lacking)
             self.inputs = tuple(self._reference.input_names)
@@ -104,13 +107,19 @@ class Session:
         """Return what executes the model."""
         return "onnxruntime" if self._reference is None else "onnx.reference"
 
-    def _load(self, model: bytes | Path, optimize: bool, weights: Mapping[str, Array]) -> str | None:
+    def _load(
+        self, model: bytes | Path, options: onnxruntime.SessionOptions, weights: Mapping[str, Array]
+    ) -> str | None:
         """Load into onnxruntime; return what it lacks, if anything."""
-        options = session_options(optimize=optimize)
-        if weights:
-            values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
-            options.add_external_initializers(list(weights), values)
         source = str(model) if isinstance(model, Path) else model
+        if weights and isinstance(model, bytes):
+            level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            if options.graph_optimization_level == level:  # constants that nothing is to look into need no copy
+                options.add_session_config_entry("session.disable_prepacking", "1")
+                source, self._fed = as_inputs(model), weights
+            else:
+                values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
+                options.add_external_initializers(list(weights), values)
         try:
             session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except (NotImplemented, Fail, InvalidGraph) as error:
@@ -124,7 +133,7 @@ class Session:
             if kind not in FED:
                 return f"its Python interface does not take {value.type}"
         self._session = session
-        self.inputs = tuple(value.name for value in session.get_inputs())
+        self.inputs = tuple(value.name for value in session.get_inputs() if value.name not in self._fed)
         self.outputs = tuple(value.name for value in session.get_outputs())
         return None
 
@@ -136,7 +145,7 @@ class Session:
                 results = self._reference.run(None, given)
             return dict(zip(self.outputs, results, strict=True))
         try:
-            results = self._session.run(None, given)
+            results = self._session.run(None, {**self._fed, **given})
         except Exception as error:
             if not any(text in str(error) for text in LACKING_AT_RUN):
                 with reported("onnxruntime fails on the model"):
@@ -144,6 +153,20 @@ class Session:
             self._reference = reference_evaluator(*self._model, " ".join(str(error).split())[:300])
             return self.run(feeds)
         return dict(zip(self.outputs, results, strict=True))
+
+
+def as_inputs(model: bytes) -> bytes:
+    """Return a model whose initializers that lie elsewhere are inputs."""
+    proto = onnx.load_model_from_string(model)
+    kept = []
+    for tensor in proto.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            proto.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+        else:
+            kept.append(onnx.TensorProto.FromString(tensor.SerializeToString()))
+    del proto.graph.initializer[:]
+    proto.graph.initializer.extend(kept)
+    return proto.SerializeToString()
 
 
 def as_array(value: Any) -> Any:  # noqa: ANN401 - tensors, and lists of them

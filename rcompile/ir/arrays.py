@@ -1,5 +1,7 @@
 """Arrays that programs hold cannot be written to: a program is a value."""
 
+import ctypes
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,3 +15,11 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
         array = array.view()
         array.flags.writeable = False
     return array
+
+
+def trim_memory() -> None:
+    """Give freed memory back to the system: glibc keeps what large arrays leave, and the next ones come on top."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
+        if trim is not None:
+            trim(0)

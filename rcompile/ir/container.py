@@ -122,8 +122,8 @@ class Archive:
             raise InputError("there is no such program file", at=self._at, hint="rcompile MODEL.onnx writes one")
         with self._readable():
             self._zip = zipfile.ZipFile(path)
-            names = self._zip.namelist()
-        if {CHECKSUMS, MANIFEST, REFERENCE} - set(names):
+            self._names = set(names := self._zip.namelist())
+        if {CHECKSUMS, MANIFEST, REFERENCE} - self._names:
             raise InputError("this archive is not an rcompile program", at=self._at, hint="compile the model again")
         self.digests: dict[str, str] = {}
         with contextlib.suppress(ValueError), self._readable():
@@ -156,7 +156,7 @@ class Archive:
     def read(self, name: str) -> bytes:
         """Return a member, whose checksum is right."""
         with self._readable():
-            if name not in self.digests or name not in self._zip.namelist():
+            if name not in self.digests or name not in self._names:
                 raise self._damaged(name)
             data = self._zip.read(name)
         if self.digests[name] != hashlib.sha256(data).hexdigest():

@@ -95,6 +95,23 @@ class Encoding:
         difference = codes[0] - codes[1] if self.polarities == 2 else codes[0]
         return self.offset[:, None, :] + self.step[:, None, :] * difference
 
+    def stands_for(self, weights: IntegerArray) -> bool:
+        """Tell whether the codes are within their bits and decode to weights; looked at once, since both are frozen."""
+        if all(known is not weights for known in self._decoded):
+            if int(self.codes.max()) >= 2**self.code_bits:
+                return False
+            for start in range(0, weights.shape[1], VERIFIED_ROWS):  # in slabs: large layers would fill the memory
+                rows = slice(start, start + VERIFIED_ROWS)
+                if not np.array_equal(self.decode(rows), weights[:, rows]):
+                    return False
+            self._decoded.append(weights)
+        return True
+
+    @cached_property
+    def _decoded(self) -> list[IntegerArray]:
+        """Return the weights that the codes were seen to stand for."""
+        return []
+
     @cached_property
     def column_sums(self) -> IntegerArray:
         """Sums of the weights over rows, (G, N)."""
@@ -159,11 +176,7 @@ class CrossbarMatrix:
     def verify(self) -> None:
         """Check that codes decode to the weights, and slices and cuts cover each bit once."""
         name, matrix = self.matrix.name, self.matrix
-        for start in range(0, matrix.rows, VERIFIED_ROWS):  # a slab at a time: large layers would fill the memory
-            rows = slice(start, start + VERIFIED_ROWS)
-            same = np.array_equal(self.encoding.decode(rows), matrix.weights[:, rows])
-            require(same, f"{name}: codes do not decode to the weights")
-        require(int(self.encoding.codes.max()) < 2**self.encoding.code_bits, f"{name}: a code is too large")
+        require(self.encoding.stands_for(matrix.weights), f"{name}: codes do not decode to the weights")
         require(covers(self.weight_slices, self.encoding.code_bits), f"{name}: weight slices miss or repeat a bit")
         if self.input_slices:
             require(covers(self.input_slices, matrix.input.bits), f"{name}: input slices miss or repeat a bit")

@@ -157,6 +157,11 @@ class Graph:
         return {name: node for node in self.nodes for name in node.outputs if name}
 
     @cached_property
+    def positions(self) -> dict[str, int]:
+        """Return the place of each node, by name."""
+        return {node.name: index for index, node in enumerate(self.nodes)}
+
+    @cached_property
     def readers(self) -> dict[str, list[Node]]:
         """Return the nodes that read each tensor (once per node)."""
         result: dict[str, list[Node]] = {}

@@ -26,8 +26,11 @@ LOW_BITS = 4
 
 
 def common_step(weights: IntegerArray) -> IntegerArray:
-    """Return the greatest common divisor (G, N) of each column's weights (G, K, N); 1 where all are zero."""
-    found = np.gcd.reduce(weights.astype(np.int64), axis=1)
+    """Return the greatest common divisor of weights (..., K, N) along K; 1 where all are zero."""
+    found = np.zeros((*weights.shape[:-2], weights.shape[-1]), np.int64)
+    for start in range(0, weights.shape[-2], VERIFIED_ROWS):  # a slab at a time: large layers would fill the memory
+        part = np.gcd.reduce(weights[..., start : start + VERIFIED_ROWS, :].astype(np.int64), axis=-2)
+        found = np.gcd(found, part)
     return np.asarray(np.where(found == 0, 1, found))
 
 
@@ -302,6 +305,11 @@ class MatrixProgram:
     edges: tuple[Edge, ...]
     placements: tuple[Placement, ...]
     parameters: int
+
+    @property
+    def macs(self) -> int:
+        """Return the multiply-accumulates of one inference, digital ones included."""
+        return sum(item.macs for item in self.placements)
 
     def at(self, step: Step) -> Segment | Matrix | Loop:
         """Return what a step stands for."""

@@ -7,6 +7,8 @@ All slices and polarities of an output stand side by side in one crossbar (Shafi
 crossbar takes floor(columns / (slices * polarities)) outputs.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from rcompile.ir.arrays import frozen
@@ -19,8 +21,10 @@ from rcompile.ir.crossbar import (
     SignScheme,
     cut_bits,
 )
-from rcompile.ir.matrix import LOW_BITS, Matrix, MatrixProgram, common_step
+from rcompile.ir.matrix import LOW_BITS, IntegerArray, Matrix, MatrixProgram, common_step
 from rcompile.targets import Target
+
+SLAB_ROWS = 512
 
 
 def partition(program: MatrixProgram, target: Target) -> CrossbarProgram:
@@ -49,23 +53,37 @@ def encode(matrix: Matrix, scheme: SignScheme) -> Encoding:
     """Return a matrix's weights as unsigned codes."""
     low, step = matrix.weight_low, matrix.weight_step
     if scheme is not SignScheme.DIFFERENTIAL:
-        codes = (matrix.weights.astype(np.int32) - low[:, None, :].astype(np.int32)) // step[:, None, :].astype(
-            np.int32
-        )
-        return Encoding(scheme, stored(codes[None], matrix.weight_bits), low, step, matrix.weight_bits)
+        codes = np.empty((1, *matrix.weights.shape), unsigned(matrix.weight_bits))
+        for rows in slabs(matrix.rows):
+            codes[0, :, rows] = counted(matrix.weights[:, rows], low, step)
+        return Encoding(scheme, frozen(codes), low, step, matrix.weight_bits)
     # few levels: count in their common step, -1 and +1 for a binary matrix
-    step = common_step(matrix.weights) if matrix.weight_bits <= LOW_BITS else np.ones_like(low)
-    counts = matrix.weights.astype(np.int32) // step[:, None, :].astype(np.int32)
-    magnitudes = np.stack([np.maximum(counts, 0), np.maximum(-counts, 0)])
+    few = matrix.weight_bits <= LOW_BITS
+    step = common_step(matrix.weights) if few else np.ones_like(low)
+    ends = [int(np.abs(end // step).max()) for end in (matrix.weights.min(axis=1), matrix.weights.max(axis=1))]
     # symmetric weights spare the sign bit; -2^(b-1), or an asymmetric zero point, needs more
-    least = 1 if matrix.weight_bits <= LOW_BITS else matrix.weight_bits - 1
-    bits = max(least, int(magnitudes.max()).bit_length(), 1)
-    return Encoding(scheme, stored(magnitudes, bits), np.zeros_like(low), step, bits)
+    bits = max(1 if few else matrix.weight_bits - 1, max(ends).bit_length(), 1)
+    codes = np.empty((2, *matrix.weights.shape), unsigned(bits))
+    for rows in slabs(matrix.rows):
+        counts = counted(matrix.weights[:, rows], np.zeros_like(low), step)
+        codes[0, :, rows], codes[1, :, rows] = np.maximum(counts, 0), np.maximum(-counts, 0)
+    return Encoding(scheme, frozen(codes), np.zeros_like(low), step, bits)
 
 
-def stored(codes: np.ndarray, bits: int) -> np.ndarray:
-    """Return codes in the smallest unsigned type, read-only."""
-    return frozen(codes.astype(np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32))
+def slabs(rows: int) -> Iterator[slice]:
+    """Yield the rows of a matrix in parts: large layers would fill the memory with wide integers."""
+    yield from (slice(start, start + SLAB_ROWS) for start in range(0, rows, SLAB_ROWS))
+
+
+def counted(weights: IntegerArray, low: IntegerArray, step: IntegerArray) -> IntegerArray:
+    """Return how many steps weights (G, K, N) lie above their columns' least value (G, N)."""
+    above = weights.astype(np.int32) - low[:, None, :].astype(np.int32)
+    return above if (step == 1).all() else above // step[:, None, :].astype(np.int32)
+
+
+def unsigned(bits: int) -> type[np.unsignedinteger]:
+    """Return the smallest type that holds codes of some bits."""
+    return np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32
 
 
 def cuts(total: int, width: int) -> tuple[int, ...]:

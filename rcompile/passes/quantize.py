@@ -15,6 +15,7 @@ from rcompile.errors import InputError, Origin
 from rcompile.frontend.export import element_type
 from rcompile.frontend.grid import Grid, grid_of
 from rcompile.frontend.operators import MatrixOperator, Refusal, recognise
+from rcompile.frontend.parse import release
 from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import MICROSOFT, QUANTIZATION_DOMAINS, Array, Graph, Names, Node, Value
 from rcompile.ir.matrix import LOW_BITS
@@ -273,6 +274,7 @@ class Draft:
         found = few_levels(weight, operator.output_axis, bits)
         codes, scales = found if found is not None else rounded(weight, operator.output_axis, bits)
         bits = bits if found is None else 8
+        release(weight)
         inputs: tuple[str, ...] = (self.constant(f"{name}.codes", codes), self.constant(f"{name}.scale", scales))
         if bits <= 16:  # 32-bit codes have none
             inputs = (*inputs, self.constant(f"{name}.zero_point", np.zeros(scales.shape, codes.dtype)))
@@ -343,12 +345,13 @@ def few_levels(weight: Array, axis: int, bits: int) -> tuple[Array, Array] | Non
     scales = np.ones(len(columns), np.float32)
     codes = np.empty(columns.shape, np.int8)
     for index, column in enumerate(columns):
-        values = np.unique(column.astype(np.float64))
+        least, largest = float(column.min()), float(column.max())
+        values = np.array([least]) if least == largest else np.unique(column).astype(np.float64)
         step = None if len(values) > most else step_of(values)
         if step is None:
             return None
         codes[index] = np.rint(column / step)
-        own = np.unique(codes[index].astype(np.int64))
+        own = np.rint(values / step).astype(np.int64)
         if (own[-1] - own[0]) // max(int(np.gcd.reduce(own - own[0])), 1) >= 2 ** min(bits, LOW_BITS):
             return None
         scales[index] = step

@@ -227,8 +227,9 @@ def verification(result: Result) -> Verification:
     if found is None:
         exact = Exact(
             status="skipped",
-            reason="switched off",
+            reason="its weights are random (--weightless)" if result.options.weightless else "switched off",
             samples=0,
+            crossbar_share=0.0,
             layers=[],
             reference=reference,
             integer_output_max_abs_difference=None,
@@ -239,6 +240,7 @@ def verification(result: Result) -> Verification:
         status="pass" if found.exact.passed else "fail",
         reason="" if found.exact.passed else found.exact.first_failure(),
         samples=found.exact.samples,
+        crossbar_share=found.exact.share,
         layers=[
             LayerCheck(
                 name=layer.name,

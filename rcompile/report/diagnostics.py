@@ -22,6 +22,7 @@ def diagnose(result: Result) -> list[Diagnostic]:
         *uncounted_products(result),
         *ignored_options(result),
         *random_ranges(result),
+        *random_weights(result),
         *data_without_labels(result),
         *unused_arrays(result),
         *quantization_loss(result),
@@ -120,6 +121,21 @@ def ignored_options(result: Result) -> list[Diagnostic]:
     ]
 
 
+def random_weights(result: Result) -> list[Diagnostic]:
+    """Warn where a model was mapped without its weights."""
+    if not result.options.weightless:
+        return []
+    return [
+        Diagnostic(
+            severity="warning",
+            code="RANDOM_WEIGHTS",
+            node="",
+            message="mapped by its shapes: weights that the file lacks are random, and nothing was verified",
+            hint="compile the model with its weights for an accuracy",
+        )
+    ]
+
+
 def random_ranges(result: Result) -> list[Diagnostic]:
     """Warn where activation ranges rest on random inputs."""
     if result.ranges_from != "random":
@@ -199,7 +215,21 @@ def quantization_loss(result: Result) -> list[Diagnostic]:
 def limited_work(result: Result) -> list[Diagnostic]:
     """Note where the exact comparison did not take all samples."""
     found = result.verified
-    if found is None or found.exact.samples == found.data.samples:
+    if found is None:
+        return []
+    if found.exact.share < 1:
+        return [
+            Diagnostic(
+                severity="note",
+                code="EXACT_ON_SOME",
+                node="",
+                message=f"compared exactly on {found.exact.samples} of {found.data.samples} samples; "
+                f"{100 * found.exact.share:.2g} % of each layer's vectors (one at least) were read cycle by cycle "
+                "(work limit), the others by the functional engine",
+                hint=f"--exact-samples {found.exact.samples} reads all, cycle by cycle",
+            )
+        ]
+    if found.exact.samples == found.data.samples:
         return []
     return [
         Diagnostic(

@@ -215,6 +215,8 @@ class Exact(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     reason: str
     samples: int
+    crossbar_share: float
+    """Of each layer's vectors, read crossbar by crossbar and cycle by cycle; the others by the functional engine."""
     layers: list[LayerCheck]
     integer_output_max_abs_difference: float | None
     """Outputs against a network of onnxruntime's integer operators: 0."""

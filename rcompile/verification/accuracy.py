@@ -1,21 +1,24 @@
 """Accuracy on a data set: of the float model, of its quantized form, and of the mapped program."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from rcompile.backends.executor import Engine, Executor, joined_runs, runs_of
+from rcompile.backends.executor import joined_runs, runs_of
 from rcompile.errors import InputError, UnsupportedError
 from rcompile.frontend.export import to_model
-from rcompile.frontend.parse import Model
+from rcompile.frontend.parse import Model, release
 from rcompile.frontend.runtime import Session
 from rcompile.ir.graph import Batch, Graph
+from rcompile.ir.matrix import MatrixProgram
 from rcompile.verification.data import DataSet
 from rcompile.verification.exact import difference
 
 BATCH = 256
+
+LARGE_BYTES = 2**30
+"""Weights that onnxruntime's optimizer would copy are left where they are."""
 
 
 @dataclass(frozen=True)
@@ -42,28 +45,21 @@ class AccuracyResult:
 
 
 def measure_accuracy(
-    engine: Engine,
-    original: FloatModel | None,
-    reference: Model,
+    source: MatrixProgram,
     data: DataSet,
-    progress: Callable[[int], None],
-    *,
-    fused: bool,
+    found: dict[str, np.ndarray],
+    quantized: dict[str, np.ndarray],
+    real: dict[str, np.ndarray] | None,
 ) -> AccuracyResult:
-    """Run all samples through the program and through onnxruntime.
+    """Compare what the program made of all samples with what onnxruntime makes of them.
 
     Args:
-        engine: executes the program.
-        original: the float model; None where the model came quantized.
-        reference: the quantized model.
+        source: what the program was made of.
         data: inputs and, for top-1, labels.
-        progress: called with the number of samples done since the last call.
-        fused: let onnxruntime use its integer kernels for the quantized model. Not for one that rcompile quantized:
-            its fusions round biases once more and so run a slightly different model.
+        found: the program's outputs.
+        quantized: those of the quantized model.
+        real: those of the float model; None where the model came quantized.
     """
-    source = engine.placed.program.source
-    found = Executor(engine).run(data.inputs, progress)
-    quantized = run_model(reference, source.batch, data, optimize=fused)
     name = source.outputs[0].name
     labels = data.labels
     classes = scores(found[name]).shape[1]
@@ -73,7 +69,6 @@ def measure_accuracy(
     def top1(outputs: dict[str, np.ndarray]) -> float | None:
         return float((scores(outputs[name]).argmax(axis=1) == labels).mean()) if classified else None
 
-    real = None if original is None else run_original(original, source.batch, data)
     return AccuracyResult(
         metric="top1" if classified else "agreement",
         float_model=None if real is None else top1(real),
@@ -119,8 +114,14 @@ def loadable_session(model: Path | Model, *, optimize: bool) -> Session:
         return Session(source, optimize=False, weights=weights)
 
 
-def run_original(model: FloatModel, batch: Batch, data: DataSet) -> dict[str, np.ndarray]:
+def run_original(model: FloatModel, data: DataSet) -> dict[str, np.ndarray]:
     """Run a float model from its file or, where that states stale shapes or a name twice, as it was read."""
+    batch = model.graph.batch
+    if sum(array.nbytes for array in model.graph.constants.values()) > LARGE_BYTES:
+        found = run_model(to_model(model.graph), batch, data, optimize=False)
+        for array in model.graph.constants.values():
+            release(array)
+        return found
     try:
         return run_model(model.path, batch, data, optimize=True)
     except (InputError, UnsupportedError):

@@ -21,6 +21,9 @@ import numpy as np
 
 Json = Any
 
+NARROW_BITS = 24
+"""Codes of up to so many bits are compared in 32-bit integers."""
+
 SLAB_ROWS = 256
 """Rows of a matrix that are checked together: large layers would fill the memory."""
 
@@ -73,11 +76,15 @@ def check_codes(item: Json, array: Any) -> tuple[int, ...]:  # noqa: ANN401 - th
     encoding = item["encoding"]
     codes, weights = array(encoding["codes"]), array(item["matrix"]["weights"])
     offset, step = array(encoding["offset"])[:, None, :], array(encoding["step"])[:, None, :]
+    plain = bool((step == 1).all())
+    if encoding["code_bits"] <= NARROW_BITS and plain:
+        offset, step = offset.astype(np.int32), step.astype(np.int32)
     rule(codes.shape[1:] == weights.shape, f"{name}: there are not as many codes as weights")
     for start in range(0, weights.shape[1], SLAB_ROWS):
-        part = codes[:, :, start : start + SLAB_ROWS].astype(np.int64)
+        part = codes[:, :, start : start + SLAB_ROWS].astype(step.dtype)
         value = part[0] - part[1] if len(part) == 2 else part[0]
-        wrong = np.argwhere(offset + step * value != weights[:, start : start + SLAB_ROWS])
+        value = offset + (value if plain else step * value)
+        wrong = np.argwhere(value != weights[:, start : start + SLAB_ROWS])
         rule(
             len(wrong) == 0,
             f"{name}: {len(wrong)} codes do not stand for their weights, the first at "

@@ -13,6 +13,9 @@ from rcompile.ir.graph import Graph, Value
 
 LABELS = "labels"
 RANDOM_SAMPLES = 16
+RANDOM_MACS = 20_000_000_000
+"""Work limit of random samples: they say little, and a large model takes a second for each."""
+
 DEFAULT_RANGE = (0.0, 1.0)
 
 
@@ -137,9 +140,17 @@ def mistakes_of(value: Value, array: np.ndarray, *, leading_axis: bool) -> list[
     return found
 
 
-def random_data(graph: Graph, seed: int, like: DataSet | None) -> DataSet:
-    """Return seeded random samples: uniform in the range of calibration data, else in the model's own input range."""
+def random_data(graph: Graph, seed: int, like: DataSet | None, macs: int) -> DataSet:
+    """Return seeded random samples: uniform in the range of calibration data, else in the model's own input range.
+
+    Args:
+        graph: whose inputs are drawn.
+        seed: of the draws.
+        like: whose range is taken, if any.
+        macs: multiply-accumulates of one inference, which limit the number of samples.
+    """
     rng = np.random.default_rng(seed)
+    samples = max(1, min(RANDOM_SAMPLES, RANDOM_MACS // max(macs, 1)))
     inputs = {}
     for value in graph.inputs:
         shape = [
@@ -150,10 +161,10 @@ def random_data(graph: Graph, seed: int, like: DataSet | None) -> DataSet:
             low, high = float(like.inputs[value.name].min()), float(like.inputs[value.name].max())
         elif (known := own_range(value, graph)) is not None:
             low, high = known
-        drawn = rng.uniform(low, high, (RANDOM_SAMPLES, *shape))
+        drawn = rng.uniform(low, high, (samples, *shape))
         kind = np.dtype(value.dtype)
         inputs[value.name] = (np.rint(drawn) if kind.kind in "iub" else drawn).astype(kind)
-    return DataSet(inputs, None, f"{RANDOM_SAMPLES} random samples (seed {seed})")
+    return DataSet(inputs, None, f"{samples} random sample{'' if samples == 1 else 's'} (seed {seed})")
 
 
 def own_range(value: Value, graph: Graph) -> tuple[float, float] | None:

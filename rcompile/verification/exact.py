@@ -16,6 +16,7 @@ import numpy as np
 
 from rcompile.backends.executor import Executor, Interpreter, Observation, joined_runs, runs_of
 from rcompile.backends.reference import Reference, cell_reads
+from rcompile.backends.spot_check import SpotCheck
 from rcompile.frontend.export import part_to_model
 from rcompile.frontend.integer_operator import IntegerOperator
 from rcompile.frontend.runtime import Session
@@ -26,6 +27,9 @@ from rcompile.verification.data import DataSet
 
 CELL_READS = 30e9
 """Work limit of an exact run: cell reads (rows x columns x cycles), some seconds."""
+
+SPOT_CHECK_READS = 10e9
+"""Work limit of a spot check, beside which all vectors pass the functional engine."""
 
 REAL_TOLERANCE = 1e-4
 """Real outputs: float32 sums of some thousand terms, relative to the layer's range."""
@@ -48,9 +52,15 @@ class LayerDifference:
 
 @dataclass(frozen=True)
 class ExactResult:
-    """The outcome; `outputs` is the largest difference of the program's outputs to the integer network's."""
+    """The outcome; `outputs` is the largest difference of the program's outputs to the integer network's.
+
+    `share`: of each matrix's vectors that were read crossbar by crossbar; the others by the functional engine.
+    """
 
     samples: int
+    share: float
+    results: dict[str, np.ndarray]
+    """The program's outputs."""
     layers: tuple[LayerDifference, ...]
     outputs: float
 
@@ -82,6 +92,8 @@ def verify_exact(
     data: DataSet,
     samples: int,
     progress: Callable[[int], None],
+    *,
+    spot_check: bool,
 ) -> ExactResult:
     """Compare the program with the model that it implements on the first `samples` samples.
 
@@ -92,22 +104,29 @@ def verify_exact(
         data: inputs.
         samples: how many samples to compare.
         progress: called with the number of samples done since the last call.
+        spot_check: where one sample is beyond the work limit, read only a share of the vectors cycle by cycle.
     """
     comparison = Comparison(graph, matrices, len(placed.program.matrices))
-    executor = Executor(Reference(placed), comparison.observe)
+    share = SPOT_CHECK_READS / max(cell_reads(placed), 1)
+    lossless = all(item.adc is not None and item.adc.lossless for item in placed.program.matrices)
+    spot = spot_check and lossless and cell_reads(placed) > CELL_READS
+    executor = Executor(SpotCheck(placed, share) if spot else Reference(placed), comparison.observe)
     network = IntegerNetwork(matrices, placed.program.source.batch)
     worst = 0.0
+    parts = []
     step = executor.samples_at_once()
     for start in range(0, samples, step):
         stop = min(start + step, samples)
         feeds = {name: array[start:stop] for name, array in data.inputs.items()}
         found = executor.run(feeds)
+        parts.append(found)
         expected = network.run(feeds)
         comparison.compare(network.accumulators)
         for name, array in expected.items():
             worst = max(worst, difference(found[name], array))
         progress(stop - start)
-    return ExactResult(samples, comparison.layers(), worst)
+    results = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return ExactResult(samples, share if spot else 1.0, results, comparison.layers(), worst)
 
 
 def difference(first: np.ndarray, second: np.ndarray) -> float:
@@ -198,15 +217,38 @@ class OwnOperators:
         part = part_to_model(graph, nodes, (matrix.input.tensor,), (matrix.output,))
         self._session = Session(part.proto, optimize=False, weights=part.weights)
 
+    def run(self, codes: np.ndarray) -> np.ndarray:
+        """Return the output for a tensor of input codes."""
+        return self._session.run({self._matrix.input.tensor: codes})[self._matrix.output]
+
     def difference(self, seen: Observation) -> float:
         """Return the largest difference of outputs, in quantization steps or relative to the range."""
         matrix = self._matrix
-        own = [self._session.run({matrix.input.tensor: run})[matrix.output] for run in seen.codes]
+        own = [self.run(run) for run in seen.codes]
         expected = joined([flat(matrix, part) for part in own])
         worst = difference(seen.outputs, expected)
         if worst == 0 or unit_of(matrix) == "step":
             return worst
         return worst / max(float(np.abs(expected).max()), float(np.finfo(np.float32).tiny))
+
+
+class OwnNetwork:
+    """The quantized model layer by layer on its own operators: what it computes as a whole, with less in memory."""
+
+    def __init__(self, graph: Graph, matrices: MatrixProgram) -> None:
+        self._matrices = matrices
+        self._graph = graph
+        self._interpreter = Interpreter(matrices, self._product)
+
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the outputs, samples along axis 0."""
+        samples = len(next(iter(inputs.values())))
+        runs = self._interpreter.run(list(runs_of(self._matrices.batch, inputs, 0, samples)))
+        return joined_runs(self._matrices.batch, runs, samples)
+
+    def _product(self, index: int, codes: list[np.ndarray]) -> list[np.ndarray]:
+        own = OwnOperators(self._graph, self._matrices.matrices[index])
+        return [own.run(run) for run in codes]
 
 
 def joined(parts: list[np.ndarray]) -> np.ndarray:
@@ -235,4 +277,4 @@ def nodes_between(graph: Graph, source: str, destination: str) -> tuple[Node, ..
         if node is not None and node.name not in found:
             found[node.name] = node
             wanted += [name for name in node.reads() if name != source]
-    return tuple(node for node in graph.nodes if node.name in found)
+    return tuple(sorted(found.values(), key=lambda node: graph.positions[node.name]))

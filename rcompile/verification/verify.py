@@ -3,30 +3,36 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from rcompile.backends.executor import Engine
+from rcompile.backends.executor import Engine, Executor
 from rcompile.backends.functional import Functional
 from rcompile.backends.reference import Reference
 from rcompile.errors import Origin, VerificationFailed
 from rcompile.frontend.load import load_model
 from rcompile.frontend.parse import Model
 from rcompile.ir import container
+from rcompile.ir.arrays import trim_memory
 from rcompile.ir.container import Compiled
 from rcompile.ir.graph import Graph
 from rcompile.ir.matrix import MatrixProgram
 from rcompile.ir.placed import PlacedProgram
 from rcompile.passes.lower import lower
-from rcompile.simplify import simplify
 from rcompile.pipeline import Trace
-from rcompile.verification.accuracy import AccuracyResult, FloatModel, measure_accuracy
+from rcompile.simplify import simplify
+from rcompile.verification.accuracy import AccuracyResult, FloatModel, measure_accuracy, run_model, run_original
 from rcompile.verification.checker import Unsound, check_program
 from rcompile.verification.data import DataSet
-from rcompile.verification.exact import ExactResult, affordable_samples, verify_exact
+from rcompile.verification.exact import ExactResult, OwnNetwork, affordable_samples, verify_exact
+
+
+LARGE_WEIGHTS = 2**28
+"""More are dequantized layer by layer: onnxruntime would hold all of them as floats at once."""
 
 
 @dataclass(frozen=True)
 class Verified:
     """What checking and executing a program showed."""
 
+    compiled: Compiled
     data: DataSet
     exact: ExactResult
     accuracy: AccuracyResult
@@ -53,6 +59,10 @@ def verify_file(
     Raises:
         VerificationFailed: the checker finds the program unsound.
     """
+    real = None
+    if original is not None:
+        with trace.phase("float model"):
+            real = run_original(original, data)
     with trace.phase("check"):
         try:
             check_program(path)
@@ -63,13 +73,20 @@ def verify_file(
     placed = compiled.placed
     samples = min(exact_samples, data.samples) if exact_samples else affordable_samples(placed, data.samples)
     with trace.phase("exact", samples) as advance:
-        exact = verify_exact(placed, graph, matrices, data, samples, advance)
+        exact = verify_exact(placed, graph, matrices, data, samples, advance, spot_check=not exact_samples)
+    trim_memory()
     engine = fastest_engine(placed)
     with trace.phase("accuracy", data.samples) as advance:
-        accuracy = measure_accuracy(
-            engine, original, reference_model(compiled), data, advance, fused=compiled.quantized_by == "model"
-        )
-    return Verified(data, exact, accuracy, engine.name)
+        found = exact.results if exact.samples == data.samples else Executor(engine).run(data.inputs, advance)
+        if sum(matrix.weights.size for matrix in matrices.matrices) > LARGE_WEIGHTS:
+            quantized = OwnNetwork(graph, matrices).run(data.inputs)
+        else:
+            # fused, as onnxruntime would run the user's model; not what rcompile quantized, whose biases fusions
+            # round once more
+            fused = compiled.quantized_by == "model"
+            quantized = run_model(reference_model(compiled), graph.batch, data, optimize=fused)
+        accuracy = measure_accuracy(placed.program.source, data, found, quantized, real)
+    return Verified(compiled, data, exact, accuracy, engine.name)
 
 
 def reference_of(compiled: Compiled) -> tuple[Graph, MatrixProgram]:
@@ -86,4 +103,5 @@ def reference_model(compiled: Compiled) -> Model:
 def fastest_engine(placed: PlacedProgram) -> Engine:
     """Return the functional engine where converters lose nothing, else the reference."""
     lossless = all(item.adc is not None and item.adc.lossless for item in placed.program.matrices)
-    return Functional(placed) if lossless else Reference(placed)
+    few = sum(item.matrix.weights.size for item in placed.program.matrices) <= LARGE_WEIGHTS
+    return Functional(placed, keep=few) if lossless else Reference(placed)
