@@ -1,9 +1,12 @@
-"""Write the pages that come from code: docs/targets.md and docs/operators.md. A test holds them against the files."""
+"""Write the pages that come from code: docs/targets.md, docs/supported-operators.md. A test holds them against it."""
 
 import sys
 from pathlib import Path
 
-from rcompile.frontend.operators import OPERATORS
+from rcompile.frontend.dialect import KNOWN_DOMAINS
+from rcompile.frontend.expand import EXPANSIONS
+from rcompile.frontend.load import RANDOM
+from rcompile.frontend.operators import OPERATORS, UNFOLDED
 from rcompile.targets import list_targets
 from rcompile.targets.schema import SECTIONS, defaults, field_names, rules
 
@@ -46,24 +49,53 @@ def targets_page() -> str:
 
 
 def operators_page() -> str:
-    """Describe what goes to crossbars."""
+    """Describe what goes to crossbars, what is taken apart first, what stays digital, and what is refused."""
+    families: dict[str, list[str]] = {}
+    for (domain, name), family in EXPANSIONS.items():
+        text = (family.__doc__ or "").strip().split("\n")[0]
+        families.setdefault(text, []).append(f"{domain}::{name}" if domain else name)
     lines = ["# Supported operators", "", "<!-- made by docs/generate.py -->", ""]
     lines += [
-        "These go to crossbars, where their weights are static (constants, or dequantized constants) and their input",
-        "is quantized, by the model or by rcompile. A node that does not qualify stays digital; the report says why.",
+        "## On crossbars",
+        "",
+        "Where their weights are static (constants, or dequantized constants) and their input is quantized, by the",
+        "model or by rcompile. A node that does not qualify stays digital; the report says why.",
         "",
         "| Operator | Mapped as |",
         "|---|---|",
         *(f"| {name} | {' '.join(family.mapped_as.split())} |" for name, family in OPERATORS.items()),
         "",
-        "Every other operator of the standard domains goes, unchanged, to a digital segment that onnxruntime executes.",
-        "BatchNormalization after Conv or Gemm is folded into the weights; Identity, inference Dropout and whatever",
-        "depends on constants only is folded away. Operators of other domains are refused.",
+        "## Taken apart first",
+        "",
+        "| Operator | How |",
+        "|---|---|",
+        *(f"| {', '.join(names)} | {text} |" for text, names in families.items()),
+        "",
+        "What remains of them where that is not possible is digital, for this reason:",
+        "",
+        "| Operator | Reason |",
+        "|---|---|",
+        *(f"| {name} | {reason} |" for name, reason in UNFOLDED.items()),
+        "",
+        "## Digital",
+        "",
+        "Every other operator goes, unchanged, to a digital segment that onnxruntime executes or, where onnxruntime",
+        "lacks the operator or is known to err, onnx's reference evaluator. BatchNormalization after Conv or Gemm is",
+        "folded into the weights; Identity, inference Dropout and whatever depends on constants only is folded away.",
+        "",
+        "## Refused",
+        "",
+        f"- Operators of other domains than {', '.join(sorted(f'`{name}`' for name in KNOWN_DOMAINS if name))},",
+        "  unless the model brings them as local functions.",
+        f"- Results drawn at random ({', '.join(RANDOM)}, Dropout in training mode): nothing could be verified.",
+        "- Free dimensions other than the batch axis 0 without a size: `--dim NAME=SIZE`.",
+        "- Missing weights, without `--weightless`.",
+        "- QONNX operators whose scale, zero point or bit width is computed at run time.",
     ]
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"targets.md": targets_page, "operators.md": operators_page}
+PAGES = {"targets.md": targets_page, "supported-operators.md": operators_page}
 
 
 def main() -> None:

@@ -45,8 +45,8 @@ from rcompile.verification.verify import verify_file
 CALIBRATION_BATCH = 16
 
 PASSES = (
-    fold_constants, expand, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, flip_weights, assign_adcs,
-    replicate, place, schedule,
+    fold_constants, expand, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, flip_weights,
+    assign_adcs, replicate, place, schedule,
 )  # fmt: skip
 """In the order in which they run."""
 

@@ -1,5 +1,7 @@
 """Shared fixtures: small ONNX graphs, the example models, third-party test data, golden texts."""
 
+import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +32,15 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert path.read_text(encoding="utf-8") == text + "\n"
 
     return check
+
+
+def script(name: str):
+    """Load a script of docs/."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for their module
+    spec.loader.exec_module(module)
+    return module
 
 
 class GraphMaker:

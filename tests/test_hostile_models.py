@@ -151,11 +151,11 @@ def test_empty_operands_stay_digital(maker, tmp_path):
     assert [item.placed for item in result.compiled.placed.program.source.placements] == ["crossbar", "digital"]
 
 
-def test_a_model_without_inputs_is_refused(maker, tmp_path):
+def test_a_random_operator_is_refused(maker, tmp_path):
     maker.nodes.append(helper.make_node("RandomNormal", [], ["r"], name="r", shape=[2, 6]))
     maker.add("MatMul", ["r", maker.weight("w", 6, 4)], "y")
     onnx.save(maker.model({}, {"y": [2, 4]}), tmp_path / "model.onnx")
-    with pytest.raises(UnsupportedError, match="the model has no input"):
+    with pytest.raises(UnsupportedError, match="its result is drawn at random"):
         compile_file(tmp_path / "model.onnx", resolve_target("isaac"), tmp_path / "p.rcx", Options(), Trace())
 
 

@@ -5,7 +5,8 @@
     tests = onnx.backend.test.BackendTest(CrossbarBackend, __name__)
 
 A model is compiled when its first inputs are known, at 23-bit weights and inputs (16 bits where weights are bound),
-for the target `isaac`, with activation ranges from those inputs. What holds no product with static weights runs digitally, as in any compiled model.
+for the target `isaac`, with activation ranges from those inputs. What holds no product with static weights runs
+digitally, as in any compiled model.
 """
 
 from collections.abc import Mapping, Sequence

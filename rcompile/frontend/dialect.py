@@ -77,8 +77,9 @@ def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 
 def converted(model: onnx.ModelProto, opset: int, file: str) -> onnx.ModelProto:
-    """Return a model of an old opset in the least one that is read directly; as it is where onnx cannot convert it,
-    but onnxruntime can execute it.
+    """Return a model of an old opset in the least one that is read directly.
+
+    Where onnx cannot convert it, but onnxruntime can execute it, it stays as it is.
     """
     sized = onnx.ModelProto()  # the converter takes no symbolic dimensions
     sized.CopyFrom(model)
@@ -95,8 +96,9 @@ def converted(model: onnx.ModelProto, opset: int, file: str) -> onnx.ModelProto:
     except (RuntimeError, ValueError, onnx.shape_inference.InferenceError) as error:
         if opset >= EXECUTED_OPSET:
             return model
+        reason = " ".join(str(error).split())[:300]
         raise UnsupportedError(
-            f"it is of opset {opset}, and onnx cannot convert it to {LEAST_OPSET}: {' '.join(str(error).split())[:300]}",
+            f"it is of opset {opset}, and onnx cannot convert it to {LEAST_OPSET}: {reason}",
             at=Origin(file),
             hint="export the model with a newer opset",
         ) from error

@@ -12,7 +12,7 @@ from rcompile.frontend.parse import Model, is_large, placeholder
 from rcompile.ir.graph import MICROSOFT, QONNX_DOMAINS, Array, Graph, Node, OpaqueAttribute, Value
 
 LEAST_IR_VERSION = 8
-"""Initializers need not be graph inputs from 4 on, functions are read from 8 on; onnxruntime reads all that we write."""
+"""Initializers need not be graph inputs from 4 on, functions are read from 8 on; onnxruntime reads what we write."""
 
 LEAST_OPSET = 7
 

@@ -64,7 +64,7 @@ def grid_of(name: str, graph: Graph, depth: int = 0) -> Grid | None:
     return found if found.high - found.low < WIDEST else None
 
 
-def of_node(node: Node, graph: Graph, depth: int) -> Grid | None:  # noqa: PLR0911 - one return an operator
+def of_node(node: Node, graph: Graph, depth: int) -> Grid | None:  # noqa: C901, PLR0911 - one return an operator
     """Return the grid of a node's first output."""
     data = node.inputs[0] if node.inputs else ""
     if node.is_a("Sign"):
@@ -131,7 +131,9 @@ def scaled(node: Node, graph: Graph, depth: int) -> Grid | None:
     return None if inner is None or factor is None else inner.scaled(factor)
 
 
-def bounds_of(name: str, graph: Graph, depth: int) -> tuple[float, float]:
+def bounds_of(  # noqa: PLR0911 - one return an operator
+    name: str, graph: Graph, depth: int
+) -> tuple[float, float]:
     """Return limits that all values of a tensor keep."""
     node = graph.producers.get(name)
     if node is None or depth > DEEPEST:

@@ -187,8 +187,10 @@ def with_type(value: Value, graph: Graph) -> Value:
 
 
 def without_stated_types(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a model for the checker: without inner types (some exporters' are stale), shapes of outputs, and
-    operators that onnxruntime's optimizer leaves in the standard's domain though they are its own.
+    """Return a model for the checker, without what it need not be strict about.
+
+    Inner types (some exporters' are stale), missing shapes of outputs, and operators that onnxruntime's optimizer
+    leaves in the standard's domain though they are its own.
     """
     result = onnx.ModelProto()
     result.CopyFrom(model)

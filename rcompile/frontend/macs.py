@@ -6,7 +6,7 @@ from rcompile.frontend.matrix_operator import static_operand, static_shape
 from rcompile.ir.graph import QUANTIZATION_DOMAINS, Graph, Node
 
 
-def macs_of(node: Node, graph: Graph) -> int:
+def macs_of(node: Node, graph: Graph) -> int:  # noqa: PLR0911 - one return an operator
     """Return the multiply-accumulates of a product; 0 for operators that are none, or of unknown shape."""
     shapes = [shape_of(name, graph) for name in node.inputs]
     output = static_shape(graph.values.get(node.outputs[0]))

@@ -196,8 +196,9 @@ def release(array: Array) -> None:
 
 
 def synthetic(tensor: TensorProto, seed: int) -> Array:
-    """Return seeded random weights of a tensor's shape: normal, as He et al. (2015) start training; whole numbers
-    uniform over their range.
+    """Return seeded random weights of a tensor's shape.
+
+    Normal, as He et al. (2015) start training; whole numbers uniform over their range.
     """
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type))
     shape = tuple(tensor.dims)

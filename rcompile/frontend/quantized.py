@@ -106,7 +106,7 @@ class QuantizedOperators:
     def matrix(self, node: Node, operator: MatrixOperator) -> Matrix:
         """Build one matrix."""
         graph = self.graph
-        data, weight = self.operands(node, operator)
+        data, weight = self.operands(operator)
         if data.codes in graph.constants:
             raise NotStatic("its input is a constant as well")
         if data.scale.size != 1:
@@ -168,7 +168,7 @@ class QuantizedOperators:
             raise NotStatic(f"the zero point of its input is none of its codes, which have {width} bits")
         return InputCode(data.codes, data.dtype.name, width, least, zero_point)
 
-    def operands(self, node: Node, operator: MatrixOperator) -> tuple[Quantization, Quantization]:
+    def operands(self, operator: MatrixOperator) -> tuple[Quantization, Quantization]:
         """Return the quantizations of data and weights; an operator on codes has the step 1."""
         if operator.zero_points is None:
             return self.quantization(operator.data, "input"), self.quantization(operator.weight, "weight")

@@ -28,8 +28,9 @@ SHAPED = {
 
 
 def typed(graph: Graph) -> Graph:
-    """Return a graph with the type of each tensor: by inference and, where that leaves a type or a needed shape
-    open, by a run on zeros. Types that are known already are kept.
+    """Return a graph with the type of each tensor.
+
+    By inference and, where that leaves a type or a needed shape open, by a run on zeros. Known types are kept.
     """
     single = {value.name: with_batch(value, 1) for value in graph.inputs}
     inferred = onnx.shape_inference.infer_shapes(skeleton(graph, shapes=single), data_prop=True)

@@ -1,6 +1,6 @@
-"""Take apart operators that contain products: what remains is Conv, ConvTranspose, Gemm, MatMul and digital operators.
+"""Take apart operators that contain products: Conv, ConvTranspose, Gemm and MatMul remain, and digital operators.
 
-`LSTM` becomes MatMuls and a Scan, `QLinearConv` becomes Conv between quantizations (frontend/expand, one file a family).
+`LSTM` becomes MatMuls and a Scan, `QLinearConv` a Conv between quantizations (frontend/expand, one file a family).
 """
 
 from dataclasses import replace

@@ -23,7 +23,6 @@ from rcompile.verification.checker import Unsound, check_program
 from rcompile.verification.data import DataSet
 from rcompile.verification.exact import ExactResult, OwnNetwork, affordable_samples, verify_exact
 
-
 LARGE_WEIGHTS = 2**28
 """More are dequantized layer by layer: onnxruntime would hold all of them as floats at once."""
 

@@ -98,7 +98,8 @@ def test_meaning_is_unchanged_by_mapping(matrix, scheme, cell_bits, dac_bits, si
     codes = np.random.default_rng(count).integers(0, 2**matrix.input.bits, (count, matrix.groups, matrix.rows))
     real = codes + matrix.input.minimum - matrix.input.zero_point
     expected = np.einsum("vgk,gkn->vgn", real, matrix.weights).reshape(count, -1)
-    vectors = codes.astype(np.uint8 if matrix.input.bits <= 8 else np.uint16)
+    width = matrix.input.bits
+    vectors = codes.astype(np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint32)
     found = Reference(placed).accumulate(0, vectors)
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(Functional(placed).accumulate(0, vectors), expected)

@@ -173,7 +173,7 @@ CASES = {
     ),
     "too many bits": (
         ["ok.onnx", "--weight-bits", "44"], 2,
-        'Invalid value "44" for --weight-bits. Must be <= 16.\nhint: rcompile --help lists the verbs and flags',
+        'Invalid value "44" for --weight-bits. Must be <= 24.\nhint: rcompile --help lists the verbs and flags',
     ),
     "mistyped verb": (["inspekt", "ok.onnx"], 2, "there is no verb or file 'inspekt'\nhint: did you mean 'inspect'?"),
     "mistyped setting": (
@@ -186,7 +186,7 @@ CASES = {
     "unknown pass": (
         ["ok.onnx", "--print-ir-after", "nope"], 2,
         "--print-ir-after: there is no pass 'nope'\n"
-        "hint: the passes are fold_constants, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, "
+        "hint: the passes are fold_constants, expand, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, "
         "flip_weights, assign_adcs, replicate, place, schedule",
     ),
     "too small a chip": (

@@ -25,7 +25,7 @@ def compiled(tmp_path_factory):
 def exact(compiled, placed):
     graph, matrices = reference_of(compiled)
     data = data_for(graph, MODELS / "digits_test.npz")
-    return verify_exact(placed, graph, matrices, data, 8, lambda _: None)
+    return verify_exact(placed, graph, matrices, data, 8, lambda _: None, spot_check=False)
 
 
 def with_matrix(placed, index, **changes):

@@ -90,7 +90,7 @@ class Builder:
         return self.constant(values, hint, np.int64)
 
     def on_codes(self, data: str, change: Callable[[str], str]) -> str:
-        """Change the order or shape of a tensor; of a dequantized one, that of its codes, so that it stays quantized."""
+        """Change a tensor's order or shape; of a dequantized one, that of its codes: it stays quantized."""
         node = self.graph.producers.get(data)
         if node is None or not node.is_a("DequantizeLinear", domains=QUANTIZATION_DOMAINS):
             return change(data)

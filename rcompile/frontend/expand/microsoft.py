@@ -136,7 +136,7 @@ def expand_cast_like(build: Builder) -> bool:
     kind = build.dtype(build.input(1))
     if not kind or kind in {NO_TENSOR, "object"}:
         return False
-    build.add("Cast", build.input(0), out=build.output(0), to=element_type(kind))
+    build.add("Cast", build.input(0), out=build.output(0), **{**build.node.attributes, "to": element_type(kind)})
     return True
 
 

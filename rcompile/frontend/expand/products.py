@@ -41,7 +41,7 @@ def product(
     return output
 
 
-def expand_matmul(build: Builder) -> bool:
+def expand_matmul(build: Builder) -> bool:  # noqa: C901, PLR0911 - one form of the operands after the other
     """Bring the static operand of a MatMul to the right, as one matrix or as groups."""
     left, right = build.node.inputs[:2]
     weight, shape = static_operand(right, build.graph), build.shape(left)
@@ -153,8 +153,9 @@ def stack(
     groups = prod(full)
 
     def flat_groups(tensor: str) -> str:
-        if own != full:
+        if own != full or len(shape) < batch_rank + 2:
             tensor = build.reshape(tensor, (*rest, *own, rows, inputs))
+        if own != full:
             tensor = build.add("Expand", tensor, build.integers((*(1 for _ in lead), *full, rows, inputs), "shape"))
         turned = build.transpose(tensor, swapped(len(lead) + batch_rank + 2))
         return build.reshape(turned, (-1, groups * inputs, rows))
@@ -212,7 +213,7 @@ def is_row(operand: Array, columns: int) -> bool:
     return operand.size in {1, columns} and operand.ndim <= 2 and (operand.ndim < 2 or operand.shape[0] == 1)
 
 
-def expand_einsum(build: Builder) -> bool:
+def expand_einsum(build: Builder) -> bool:  # noqa: C901, PLR0911 - one refusal a line
     """Write an Einsum of one static and one other operand as a MatMul, or as a grouped convolution."""
     equation = build.node.text("equation", "").replace(" ", "")
     if len(build.node.inputs) == 3:

@@ -57,7 +57,7 @@ def expand(build: Builder) -> bool:
         return False
     sequences, finals, cells = [], [], []
     for index, direction in enumerate(found):
-        states = initial_states(build, data, index, direction, batch_axis, batch)
+        states = initial_states(build, data, index, direction, batch_axis)
         mask = valid_steps(build, steps)
         sequence, final = run_direction(build, direction, data, states, mask, (steps, batch))
         sequences.append(build.unsqueeze(sequence, 1))
@@ -112,7 +112,9 @@ def directions(build: Builder) -> list[Direction] | None:
     ]
 
 
-def operands(build: Builder, position: int, parameters: int, count: int) -> list[Operand] | None:
+def operands(  # noqa: PLR0911 - one refusal a line
+    build: Builder, position: int, parameters: int, count: int
+) -> list[Operand] | None:
     """Return an operand per direction; None where it is computed at run time.
 
     LSTM, GRU and RNN hold (directions, outputs, inputs), as numbers or dequantized; DynamicQuantizeLSTM holds codes
@@ -174,9 +176,7 @@ def numbers(node: Node, name: str) -> tuple[float, ...]:
     return tuple(float(v) for v in value) if isinstance(value, tuple) else ()
 
 
-def initial_states(
-    build: Builder, data: str, index: int, direction: Direction, batch_axis: int, batch: int
-) -> list[str]:
+def initial_states(build: Builder, data: str, index: int, direction: Direction, batch_axis: int) -> list[str]:
     """Return the states (B, H) before the first step: given ones, or zeros as many as the samples."""
     count = 2 if build.node.op_type in {"LSTM", "DynamicQuantizeLSTM"} else 1
     found = []
