@@ -1,11 +1,14 @@
 """Random programs: the reference equals integer matrix arithmetic, and the functional engine equals the reference."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rcompile.backends.functional import Functional
 from rcompile.backends.reference import Reference
+from rcompile.backends.spot_check import SpotCheck
 from rcompile.errors import Origin
 from rcompile.ir.graph import Batch, Value
 from rcompile.ir.matrix import Epilogue, InputCode, Matrix, MatrixProgram, Step, StepKind
@@ -103,3 +106,35 @@ def test_meaning_is_unchanged_by_mapping(matrix, scheme, cell_bits, dac_bits, si
     found = Reference(placed).accumulate(0, vectors)
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(Functional(placed).accumulate(0, vectors), expected)
+    np.testing.assert_array_equal(SpotCheck(placed, 0.3).accumulate(0, vectors), expected)
+    positions = np.arange(count)[::3]
+    np.testing.assert_array_equal(Reference(placed).accumulate(0, vectors[::3], positions), expected[::3])
+
+
+def test_a_spot_check_takes_its_share_from_the_reference(monkeypatch):
+    matrix = replace(next_matrix(), vectors=40)
+    target = resolve_target("classroom")
+    program = replicate(assign_adcs(flip_weights(slice_inputs(partition(program_of(matrix), target), target))), (1,))
+    placed = schedule(place(program, target), target)
+    vectors = np.zeros((40, 1, 4), np.uint8)
+    monkeypatch.setattr(Reference, "accumulate", lambda *_: np.full((10, 3), 77))
+    found = SpotCheck(placed, 0.25).accumulate(0, vectors)
+    assert np.count_nonzero((found == 77).all(axis=1)) == 10
+
+
+def next_matrix() -> Matrix:
+    weights = np.arange(-6, 6).reshape(1, 4, 3)
+    return Matrix(
+        name="m",
+        op_type="MatMul",
+        origin=Origin(),
+        weights=weights,
+        weight_bits=8,
+        weight_low=np.full((1, 3), -128),
+        weight_step=np.ones((1, 3), int),
+        input=InputCode("x", "uint8", 8, 0, 0),
+        output="y",
+        window=None,
+        vectors=1,
+        epilogue=Epilogue(np.ones(3, np.float32), None, None, None),
+    )
