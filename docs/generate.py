@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rcompile.frontend.dialect import KNOWN_DOMAINS
 from rcompile.frontend.expand import EXPANSIONS
-from rcompile.frontend.load import RANDOM
 from rcompile.frontend.operators import OPERATORS, UNFOLDED
+from rcompile.frontend.supported import RANDOM
 from rcompile.targets import list_targets
 from rcompile.targets.schema import SECTIONS, defaults, field_names, rules
 

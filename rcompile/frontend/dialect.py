@@ -36,14 +36,14 @@ def normalize(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
     """Return a model in plain ONNX; `model`, whose large weights are taken away, may be changed.
 
     Raises:
-        UnsupportedError: operators of unknown domains, or an opset that cannot be converted.
+        UnsupportedError: an opset that cannot be converted.
     """
     if model.functions:
         model = inliner.inline_local_functions(model)
     model.ir_version = max(model.ir_version, 4)  # large weights are inputs now, small ones need not be
     if not model.graph.name:
         model.graph.name = "graph"
-    declare_domains(model, file)
+    declare_domains(model)
     opset = {opset.domain: opset.version for opset in model.opset_import}.get("", LEAST_OPSET)
     old_scan = opset == 8 and any(node.op_type == "Scan" for node in model.graph.node)  # which onnx leaves as it is
     if opset < LEAST_OPSET and not old_scan:
@@ -51,18 +51,9 @@ def normalize(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
     return model
 
 
-def declare_domains(model: onnx.ModelProto, file: str) -> None:
-    """Refuse operators that nothing here can execute, all together; import the domains that are known."""
+def declare_domains(model: onnx.ModelProto) -> None:
+    """Import the known domains that an exporter forgot to."""
     used = {node.domain for node in all_nodes(model.graph)}
-    strange = [node for node in all_nodes(model.graph) if node.domain not in KNOWN_DOMAINS]
-    if strange:
-        listed = ", ".join(f"{node.domain}::{node.op_type} '{node.name}'" for node in strange[:5])
-        more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
-        raise UnsupportedError(
-            f"no unit can execute {listed}{more}",
-            at=Origin(file),
-            hint="export the model with standard operators, or with the operators as local functions",
-        )
     imported = {opset.domain for opset in model.opset_import}
     for domain in sorted((used - imported).intersection({*QONNX_DOMAINS, "com.microsoft"})):
         model.opset_import.append(helper.make_opsetid(domain, 1))

@@ -17,14 +17,13 @@ from rcompile.frontend.dialect import constants_to_initializers, normalize, set_
 from rcompile.frontend.parse import Model, read_file, separated, take_weights
 from rcompile.frontend.scan import lift_scans
 from rcompile.frontend.shapes import batch_first, to_value, typed
+from rcompile.frontend.supported import require_supported
 from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import MICROSOFT, QONNX_DOMAINS, QUANTIZATION_DOMAINS, Array, Batch, Graph, Names, Node, Value
 
 ACROSS_SAMPLES = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
 """Operators whose scale comes from all that is fed at once: one sample must not change another's result."""
 
-
-RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli")
 
 UNREGISTERED = {"SimplifiedLayerNormalization"}
 
@@ -138,6 +137,7 @@ def to_graph(model: onnx.ModelProto, file: str, store: Path | Mapping[str, Array
     fed = [value for value in model.graph.input if value.name not in constants]
     set_dimensions(fed, source.dimensions, file)
     set_repeated_batch(fed)
+    require_supported(model, constants, fed, file)
     nodes = tuple(to_node(node) for node in model.graph.node)
     inputs = tuple(known_value(value, file) for value in fed)
     remaining = {node.name for node in nodes}
@@ -152,33 +152,17 @@ def to_graph(model: onnx.ModelProto, file: str, store: Path | Mapping[str, Array
         nodes=nodes,
         constants=constants,
         values={},
-        batch=find_batch(inputs, nodes, file),
+        batch=find_batch(inputs, nodes),
         source_nodes=(*((name, "Constant") for name in folded), *((node.name, node.op_type) for node in nodes)),
         folded=folded,
     )
     graph = typed(with_byte_codes(with_computed_outputs(graph)))
-    require_reproducible(graph)
     if graph.batch.free and not batch_first(graph):
         batch = Batch(free=False, leading_axis=True)  # sample by sample, since outputs cannot be joined otherwise
         graph = replace(graph, batch=batch)
     graph = lift_scans(graph)
     graph.verify()
     return replace(graph, outputs=tuple(with_type(value, graph) for value in graph.outputs))
-
-
-def require_reproducible(graph: Graph) -> None:
-    """Refuse operators whose results are drawn at random: nothing they take part in could be verified."""
-    for node in graph.nodes:
-        training = node.is_a("Dropout") and len(node.inputs) > 2 and bool(node.inputs[2])
-        if training:
-            ratio, mode = (graph.constants.get(name) for name in node.inputs[1:3])
-            training = not (mode is not None and not mode.any()) and not (ratio is not None and not ratio.any())
-        if node.is_a(*RANDOM) or training:
-            raise UnsupportedError(
-                "its result is drawn at random, so that nothing could be verified",
-                at=graph.at(node),
-                hint="make the random values an input of the model, or export it in inference mode",
-            )
 
 
 def with_type(value: Value, graph: Graph) -> Value:
@@ -290,27 +274,8 @@ def set_repeated_batch(inputs: list[onnx.ValueInfoProto]) -> None:
             dim.dim_value = 1
 
 
-def find_batch(inputs: tuple[Value, ...], nodes: tuple[Node, ...], file: str) -> Batch:
-    """Tell how samples are fed, and refuse free dimensions that are not the batch axis."""
-    free_axes, names = [], []
-    for value in inputs:
-        if value.shape is None and not value.kind:
-            raise UnsupportedError(
-                f"the input '{value.name}' has no shape",
-                at=Origin(file),
-                hint="export the model with a static input shape",
-            )
-        for axis, dim in enumerate(value.shape or ()):
-            if axis > 0 and not isinstance(dim, int):
-                free_axes.append(f"axis {axis} of the input '{value.name}' is free ({dim or 'unnamed'})")
-                names.append(dim or f"{value.name}.{axis}")
-    if free_axes:
-        flags = " ".join(f"--dim {name}=N" for name in dict.fromkeys(names))
-        raise UnsupportedError(
-            f"{'; '.join(free_axes)}; only the batch axis 0 may be",
-            at=Origin(file),
-            hint=f"give a size: {flags}",
-        )
+def find_batch(inputs: tuple[Value, ...], nodes: tuple[Node, ...]) -> Batch:
+    """Tell how samples are fed."""
     first = [value.shape[0] if value.shape else 0 for value in inputs]
     leading = bool(first) and all(dim == 1 or not isinstance(dim, int) for dim in first)
     free = leading and all(not isinstance(dim, int) for dim in first)

@@ -81,7 +81,8 @@ def digital_products(result: Result) -> list[Diagnostic]:
                 node=items[0].node,
                 message=f"{op_type} {listed([item.node for item in items])} ({100 * share:.1f} % of the "
                 f"multiply-accumulates) stays digital: {reason}",
-                hint="latency and throughput count the crossbars only",
+                hint="latency and throughput count the crossbars only; however fast they are, the products as a whole "
+                f"become at most {1 / share:.3g} times as fast (Amdahl)",
             )
         )
     return found

@@ -121,3 +121,22 @@ def test_local_functions_are_inlined(maker, tmp_path):
     )
     onnx.save(model, tmp_path / "model.onnx")
     assert [node.op_type for node in load(tmp_path / "model.onnx").nodes] == ["MatMul", "Add"]
+
+
+def test_all_that_stands_in_the_way_is_said_at_once(maker, tmp_path):
+    maker.add("RandomNormalLike", ["x"], "r", name="noise")
+    maker.add("Fold", ["r"], "f", domain="com.acme", name="fold")
+    maker.add("MatMul", ["f", maker.weight("w", 6, 4)], "y")
+    model = maker.model({"x": ["N", "sequence", 6]}, {"y": ["N", "sequence", 4]})
+    model.opset_import.append(onnx.helper.make_opsetid("com.acme", 1))
+    path = tmp_path / "model.onnx"
+    onnx.save(model, path)
+    with pytest.raises(UnsupportedError) as error:
+        load(path)
+    assert error.value.message.splitlines() == [
+        "3 things stand in the way",
+        "  no unit can execute com.acme::Fold 'fold'",
+        "  RandomNormalLike 'noise': its result is drawn at random, so that nothing could be verified",
+        "  axis 1 of the input 'x' is free (sequence); only the batch axis 0 may be",
+    ]
+    assert "--dim sequence=N" in error.value.hint

@@ -8,7 +8,7 @@ from rcompile.frontend.expand.products import product, swapped
 from rcompile.frontend.expand.qlinear import dequantize
 from rcompile.frontend.export import element_type
 from rcompile.frontend.matrix_operator import static_operand
-from rcompile.ir.graph import MICROSOFT, NO_TENSOR, Array, Attribute
+from rcompile.ir.graph import MICROSOFT, NO_TENSOR, Array, Attribute, Node
 
 
 def activation(build: Builder, data: str, params: tuple[float, ...], kind: str, out: str) -> bool:
@@ -136,7 +136,16 @@ def expand_cast_like(build: Builder) -> bool:
     kind = build.dtype(build.input(1))
     if not kind or kind in {NO_TENSOR, "object"}:
         return False
-    build.add("Cast", build.input(0), out=build.output(0), **{**build.node.attributes, "to": element_type(kind)})
+    rest = {name: value for name, value in build.node.attributes.items() if name == "saturate"}
+    build.append(
+        Node(
+            build.names.fresh(f"{build.node.name}.cast"),
+            "Cast",
+            build.node.inputs[:1],
+            build.node.outputs,
+            attributes={**rest, "to": element_type(kind)},
+        )
+    )
     return True
 
 
