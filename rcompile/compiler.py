@@ -1,10 +1,14 @@
 """The compiler on one page: from an ONNX file to a placed, executed and verified program."""
 
+import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rcompile.backends.executor import runs_of
 from rcompile.devices import IDEAL
+from rcompile.errors import InternalError, Origin, RcompileError, UnsupportedError
+from rcompile.frontend.blame import blame
 from rcompile.frontend.calibrate import calibrate
 from rcompile.frontend.export import to_model
 from rcompile.frontend.load import Source, load, needs_conversion, original_model
@@ -74,12 +78,15 @@ def compile_file(
     """
     with trace.phase("load"):
         source = Source(options.dimensions, weightless=options.weightless, seed=options.seed)
-        graph = load(path, source)
+        with blamed(path):
+            graph = load(path, source)
+            require_tensors(graph)
         sha256 = file_digest(path)
         data = data_for(graph, data_path)
         calibration = data_for(graph, calibration_path)
 
-    compiled, ranges_from = compile_graph(graph, path, source, target, options, trace, data, calibration)
+    with blamed(path):
+        compiled, ranges_from = compile_graph(graph, path, source, target, options, trace, data, calibration)
     with trace.phase("write"):
         program_hash = container.save(compiled, program_path)
     came_quantized, macs = compiled.quantized_by == "model", compiled.placed.program.source.macs
@@ -90,7 +97,8 @@ def compile_file(
     if options.verify and not options.weightless:
         samples = data or random_data(graph, options.seed, calibration, macs)
         original = None if came_quantized or needs_conversion(graph) else FloatModel(path, graph)
-        verified = verify_file(program_path, samples, trace, exact_samples=options.exact_samples, original=original)
+        with blamed(path):
+            verified = verify_file(program_path, samples, trace, exact_samples=options.exact_samples, original=original)
     return Result(
         path=path,
         sha256=sha256,
@@ -104,6 +112,32 @@ def compile_file(
         ignored=ignored(options, calibration_path) if came_quantized else (),
         verified=verified,
     )
+
+
+def require_tensors(graph: Graph) -> None:
+    """Refuse models that are fed with what a data set cannot hold."""
+    for value in graph.inputs:
+        if value.kind or value.dtype == "object":
+            raise UnsupportedError(
+                f"the input '{value.name}' is no tensor of numbers",
+                at=graph.origin,
+                hint="export the model with tensors as inputs",
+            )
+
+
+@contextlib.contextmanager
+def blamed(path: Path) -> Iterator[None]:
+    """Turn what no pass expected into the model's mistake, where onnxruntime finds one."""
+    try:
+        yield
+    except InternalError as error:
+        raise blame(path, error) from error
+    except RcompileError as error:
+        if error.at is None or not error.at.file:
+            error.at = replace(error.at or Origin(), file=str(path))
+        raise
+    except Exception as error:
+        raise blame(path, error) from error
 
 
 def compile_graph(

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 from rcompile.backends.executor import Executor
 from rcompile.backends.functional import Functional
 from rcompile.compiler import compile_file
-from rcompile.errors import UnsupportedError
+from rcompile.errors import InputError, InternalError, UnsupportedError
 from rcompile.frontend.runtime import Session
 from rcompile.options import Options
 from rcompile.pipeline import Trace
@@ -192,3 +192,54 @@ def test_a_model_quantized_by_half_is_completed(maker, tmp_path, given):
     assert [item.placed for item in result.compiled.placed.program.source.placements if item.op_type == "MatMul"] == [
         "crossbar"
     ]
+
+
+MALFORMED = {
+    "an input that an operator needs": (lambda m: m.nodes[0].input.__setitem__(1, ""), "input 1 is marked single but has an empty"),
+    "a gap among operands": (lambda m: m.nodes.append(helper.make_node("Concat", ["h", ""], ["c"], "gap", axis=0)), "one of its inputs 'inputs' is missing"),
+    "a weight of another shape": (lambda m: m.constants[0].dims.__setitem__(0, 5), "is not there, or not what its type and shape ask for"),
+    "an attribute that makes no sense": (lambda m: m.nodes[1].attribute.append(helper.make_attribute("perm", [0, 0])), "onnx"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_model_is_the_models_fault(maker, tmp_path, name):
+    change, message = MALFORMED[name]
+    maker.add("MatMul", ["x", maker.weight("w", 6, 4)], "h")
+    maker.add("Transpose", ["h"], "y")
+    change(maker)
+    path = tmp_path / "model.onnx"
+    onnx.save(maker.model({"x": [3, 6]}, {"y": [4, 3]}), path)
+    with pytest.raises(InputError, match=message) as error:
+        compile_file(path, resolve_target("isaac"), tmp_path / "p.rcx", Options(), Trace())
+    assert error.value.at.file == str(path)
+
+
+def test_what_no_pass_expects_of_a_sound_model_is_our_bug(maker, tmp_path, monkeypatch):
+    def broken(_):
+        raise IndexError("off by one")
+
+    maker.add("MatMul", ["x", maker.weight("w", 6, 4)], "y")
+    path = tmp_path / "model.onnx"
+    onnx.save(maker.model({"x": [3, 6]}, {"y": [3, 4]}), path)
+    broken.__name__ = "lower"
+    monkeypatch.setattr("rcompile.compiler.lower", broken)
+    with pytest.raises(InternalError, match="off by one"):
+        compile_file(path, resolve_target("isaac"), tmp_path / "p.rcx", Options(), Trace())
+
+
+def test_codes_beyond_their_bits_are_seen(maker, tmp_path):
+    """NaN becomes a code that the limits before QuantizeLinear do not allow."""
+    scale, zero, bits = (maker.constant(n, np.float32(v)) for n, v in (("s", 0.5), ("z", 0), ("b", 2)))
+    for name in ("x", maker.weight("w", 6, 4)):
+        maker.add("Quant", [name, scale, zero, bits], f"{name}q", domain="qonnx.custom_op.general")
+    maker.add("Log", ["xq"], "l")
+    maker.add("Quant", ["l", scale, zero, bits], "lq", domain="qonnx.custom_op.general")
+    maker.add("MatMul", ["lq", "wq"], "y")
+    path = tmp_path / "model.onnx"
+    onnx.save(maker.model({"x": [3, 6]}, {"y": [3, 4]}), path)
+    np.savez(tmp_path / "d.npz", x=np.full((2, 3, 6), -1, np.float32))
+    with pytest.raises(InputError, match="takes values that its 2 bits do not hold"):
+        compile_file(
+            path, resolve_target("isaac"), tmp_path / "p.rcx", Options(), Trace(), data_path=tmp_path / "d.npz"
+        )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from rcompile.errors import InputError
 from rcompile.ir.matrix import Matrix, Window
 
 
@@ -17,9 +18,23 @@ def vectors_of(matrix: Matrix, codes: np.ndarray) -> np.ndarray:
 
     Returns:
         (vectors, G, K) unsigned: code - minimum. Padding holds the zero point. Row order: channel, then kernel.
+
+    Raises:
+        InputError: a code is none of the input's, which uses fewer bits than its type has.
     """
     low = matrix.input.minimum
     width = matrix.input.bits
+    if (
+        width < 8 * codes.dtype.itemsize
+        and codes.size
+        and not low <= int(codes.min()) <= int(codes.max()) < low + 2**width
+    ):
+        raise InputError(
+            f"its input '{matrix.input.tensor}' takes values that its {width} bits do not hold "
+            "(NaN before it was quantized?)",
+            at=matrix.origin,
+            hint="check the weights of the model and the samples",
+        )
     kind = np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint32
     unsigned = (codes.astype(np.int32) - low).astype(kind)
     window = matrix.window

@@ -4,6 +4,7 @@ import difflib
 import os
 import signal
 import sys
+import warnings
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -347,5 +348,6 @@ def main() -> None:
         sys.exit(fail(f"one file at a time; '{extra}' is too much\nhint: rcompile --help lists the verbs and flags", 2))
     except CycloptsError as error:
         sys.exit(fail(f"{error}\nhint: rcompile --help lists the verbs and flags", UsageError.exit_code))
+    warnings.simplefilter("ignore", RuntimeWarning)  # what numpy says of NaN is reported as what it means
     signal.signal(signal.SIGTERM, interrupt)  # so that a batch queue's kill tidies up as Ctrl-C does
     sys.exit(run(lambda: command(*bound.args, **bound.kwargs), debug="--debug" in arguments))

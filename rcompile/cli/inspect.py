@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rcompile.api import program_file
+from rcompile.compiler import blamed
 from rcompile.errors import Origin, VerificationFailed
 from rcompile.frontend.load import Source, load
 from rcompile.ir import container
@@ -64,7 +65,8 @@ def inspect_program(path: Path, console: Console, *, blocks: bool) -> None:
 
 def inspect_model(path: Path, console: Console, source: Source) -> None:
     """Show where each operator of a model would go; ranges are made up, since they decide nothing about that."""
-    graph = simplify(load(path, source), Trace())
+    with blamed(path):
+        graph = simplify(load(path, source), Trace())
     console.print(escape(f"{path}: opset {graph.opsets.get('', '?')}, batch axis {graph.batch}"))
     for value in (*graph.inputs, *graph.outputs):
         console.print(escape(f"  {'input' if value in graph.inputs else 'output'} {value}"))

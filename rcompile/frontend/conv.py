@@ -21,7 +21,7 @@ def recognise(node: Node, graph: Graph) -> MatrixOperator | Refusal:
     if shape is None:
         return Refusal(f"the shape of its input '{data}' is not known")
     groups = node.integer("group", 1)
-    if weight.ndim < 3 or len(shape) != weight.ndim or weight.shape[0] % groups:
+    if weight.ndim < 3 or len(shape) != weight.ndim or groups < 1 or weight.shape[0] % groups:
         return Refusal(f"its weights have the shape {list(weight.shape)}, its input {list(shape)}")
 
     def arrange(tensor: Array) -> Array:

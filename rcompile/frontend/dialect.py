@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import onnx
 from onnx import helper, inliner, numpy_helper
+from onnx.version_converter import ConvertError
 
 from rcompile.errors import Origin, UnsupportedError, UsageError
 from rcompile.frontend.convert import subgraphs
@@ -84,7 +85,7 @@ def converted(model: onnx.ModelProto, opset: int, file: str) -> onnx.ModelProto:
         spread_operands(sized)
     try:
         result = onnx.version_converter.convert_version(sized, LEAST_OPSET)
-    except (RuntimeError, ValueError, onnx.shape_inference.InferenceError) as error:
+    except (RuntimeError, ValueError, onnx.shape_inference.InferenceError, ConvertError) as error:
         if opset >= EXECUTED_OPSET:
             return model
         reason = " ".join(str(error).split())[:300]

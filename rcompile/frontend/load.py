@@ -9,15 +9,14 @@ import networkx as nx
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import numpy_helper
 
 from rcompile.errors import InputError, Origin, RcompileError, UnsupportedError
 from rcompile.frontend.convert import reads, to_node
 from rcompile.frontend.dialect import constants_to_initializers, normalize, set_dimensions
-from rcompile.frontend.parse import Model, read_file, separated, take_weights
+from rcompile.frontend.parse import Model, embedded_array, read_file, separated, take_weights
 from rcompile.frontend.scan import lift_scans
 from rcompile.frontend.shapes import batch_first, to_value, typed
-from rcompile.frontend.supported import require_supported
+from rcompile.frontend.supported import require_inputs, require_supported
 from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import MICROSOFT, QONNX_DOMAINS, QUANTIZATION_DOMAINS, Array, Batch, Graph, Names, Node, Value
 
@@ -108,8 +107,13 @@ def reported_for(path: Path) -> Iterator[None]:
         OverflowError,
         DecodeError,
     ) as error:
+        what = {
+            KeyError: f"it names a type or an attribute that is not known: {error}",
+            IndexError: "a node lacks an input or an output that its operator needs",
+            UnicodeDecodeError: "a name in it is no text",
+        }.get(type(error), one_line(error))
         raise InputError(
-            f"the model breaks ONNX's rules: {one_line(error)}",
+            f"the model breaks ONNX's rules: {what}",
             at=Origin(str(path)),
             hint="run onnx.checker.check_model on it, and export it again",
         ) from error
@@ -133,7 +137,10 @@ def to_graph(model: onnx.ModelProto, file: str, store: Path | Mapping[str, Array
     name_nodes(model.graph)
     sort_nodes(model.graph, file)
     onnx.checker.check_model(without_stated_types(model))
-    constants = {tensor.name: frozen(numpy_helper.to_array(tensor)) for tensor in model.graph.initializer} | weights
+    require_inputs(model, file)
+    constants = {
+        tensor.name: frozen(embedded_array(tensor, Origin(file))) for tensor in model.graph.initializer
+    } | weights
     fed = [value for value in model.graph.input if value.name not in constants]
     set_dimensions(fed, source.dimensions, file)
     set_repeated_batch(fed)

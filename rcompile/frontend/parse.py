@@ -137,7 +137,8 @@ def embedded_array(tensor: TensorProto, at: Origin) -> Array:
         return numpy_helper.to_array(tensor)
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(
-            f"the weights '{tensor.name}' of shape {list(tensor.dims)} are not there, or not complete",
+            f"the data of '{tensor.name}' (type {tensor.data_type}, shape {list(tensor.dims)}) is not there, or not "
+            "what its type and shape ask for",
             at=at,
             hint="export the model with its weights; --weightless maps it by its shapes alone",
         ) from error
@@ -157,7 +158,9 @@ def external_array(tensor: TensorProto, store: Path | Mapping[str, Array], at: O
         return store[tensor.name]
     location = Path(info.location)
     path = store / location
-    if not info.location or location.is_absolute() or not path.resolve().is_relative_to(store.resolve()):
+    if not info.location:
+        raise InputError(f"the external data of '{tensor.name}' names no file", at=at, hint=hint)
+    if location.is_absolute() or not path.resolve().is_relative_to(store.resolve()):
         raise InputError(
             f"the external data of '{tensor.name}' ('{info.location}') lies outside of the model's folder",
             at=at,
@@ -168,7 +171,13 @@ def external_array(tensor: TensorProto, store: Path | Mapping[str, Array], at: O
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type))
     shape = tuple(tensor.dims)
     bits = {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2, "float4_e2m1fn": 4}.get(dtype.name, 8 * dtype.itemsize)
-    start, length = int(info.offset or 0), -(-prod(shape) * bits // 8)
+    try:
+        start = int(info.offset or 0)
+    except ValueError as error:
+        raise InputError(
+            f"the external data of '{tensor.name}' has the offset '{info.offset}', no number", at=at, hint=hint
+        ) from error
+    length = -(-prod(shape) * bits // 8)
     held = path.stat().st_size - start
     if start < 0 or held < length or any(dim < 0 for dim in shape):
         raise InputError(

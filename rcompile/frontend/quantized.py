@@ -32,6 +32,9 @@ WIDEST_BYTES = 2
 WIDEST_BITS = 24
 """Whole numbers that float32, in which models compute, holds exactly."""
 
+LARGEST_SCALE = 1e33
+"""Sums of products with larger ones leave float32."""
+
 PROBED_ROWS = 64
 """Rows that show whether a matrix may have few levels."""
 
@@ -85,9 +88,9 @@ class QuantizedOperators:
         scale = constants[node.inputs[1]]
         if scale.dtype != np.float32:
             raise NotStatic(f"the scale of its {what} is {scale.dtype}; rcompile computes in float32")
-        if not np.isfinite(scale).all():
+        if not ((scale >= 0) & (scale < LARGEST_SCALE)).all():  # NaN is neither
             raise InputError(
-                f"the scale of its {what} ('{node.inputs[1]}') is NaN or infinite",
+                f"the scale of its {what} ('{node.inputs[1]}') is negative, NaN, infinite, or beyond {LARGEST_SCALE:g}",
                 at=self.graph.at(node),
                 hint="quantize or export the model again",
             )
@@ -221,6 +224,12 @@ class QuantizedOperators:
         """Return a static bias as integers on the accumulator's grid, or else as real numbers."""
         columns = scale.size
         if name in self.graph.constants:
+            if not np.isfinite(self.graph.constants[name].astype(np.float64)).all():
+                raise InputError(
+                    f"the bias '{name}' holds values that are NaN or infinite",
+                    at=self.graph.origin,
+                    hint="train or export the model again",
+                )
             return None, frozen(np.broadcast_to(self.graph.constants[name].astype(np.float32).reshape(-1), columns))
         found = self.quantization(name, "bias")
         codes = self.graph.constants[found.codes].astype(np.int64) - found.zero_point

@@ -4,6 +4,7 @@ Both behind one small interface: quiet, single-threaded, and so reproducible.
 """
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -217,4 +218,5 @@ def reported(what: str, file: str = "") -> Iterator[None]:
     except RcompileError:
         raise
     except Exception as error:
-        raise InputError(f"{what}: {' '.join(str(error).split())[:400]}", at=Origin(file)) from error
+        text = re.sub(r"/\S*(onnxruntime_src|project/onnx)\S*\s*", "", " ".join(str(error).split()))
+        raise InputError(f"{what}: {text[:400]}", at=Origin(file)) from error

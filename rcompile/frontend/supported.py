@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import onnx
 
-from rcompile.errors import Origin, UnsupportedError
+from rcompile.errors import InputError, Origin, UnsupportedError
 from rcompile.frontend.dialect import KNOWN_DOMAINS, all_nodes
 from rcompile.ir.graph import Array
 
@@ -35,8 +36,13 @@ def require_supported(
         file: for messages.
 
     Raises:
+        InputError: an input has a negative dimension.
         UnsupportedError: with each obstacle.
     """
+    for value in inputs:
+        sizes = [dim.dim_value for dim in value.type.tensor_type.shape.dim if dim.HasField("dim_value")]
+        if any(size < 0 for size in sizes):
+            raise InputError(f"the input '{value.name}' has a negative dimension: {sizes}", at=Origin(file))
     found = [*foreign_operators(model), *random_operators(model, constants), *shapeless(inputs), *free_axes(inputs)]
     if not found:
         return
@@ -45,6 +51,34 @@ def require_supported(
         raise UnsupportedError(found[0].message, at=Origin(file), hint=hints)
     listed = "\n".join(f"  {obstacle.message}" for obstacle in found)
     raise UnsupportedError(f"{len(found)} things stand in the way\n{listed}", at=Origin(file), hint=hints)
+
+
+def require_inputs(model: onnx.ModelProto, file: str) -> None:
+    """Refuse gaps among operands of any number (Einsum's): onnx's checker does not, and onnxruntime crashes.
+
+    Raises:
+        InputError: with the node and the input.
+    """
+    opset = {imported.domain: imported.version for imported in model.opset_import}.get("", 1)
+    variadic = onnx.defs.OpSchema.FormalParameterOption.Variadic
+    for node in model.graph.node:
+        if node.domain in {"", "ai.onnx"} and node.op_type not in {"Loop", "Scan"}:
+            for position, formal in enumerate(formal_inputs(node.op_type, opset)):
+                if formal.option == variadic and not all(node.input[position:]):
+                    raise InputError(
+                        f"one of its inputs '{formal.name}' is missing",
+                        at=Origin(file, node.name, node.op_type),
+                        hint="export the model again",
+                    )
+
+
+@cache
+def formal_inputs(op_type: str, opset: int) -> tuple[onnx.defs.OpSchema.FormalParameter, ...]:
+    """Return what inputs a standard operator has; none where the opset lacks it."""
+    try:
+        return tuple(onnx.defs.get_schema(op_type, opset, "").inputs)
+    except onnx.defs.SchemaError:
+        return ()
 
 
 def named(nodes: Sequence[onnx.NodeProto]) -> str:

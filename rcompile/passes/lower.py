@@ -33,7 +33,7 @@ def require_mapped(program: MatrixProgram) -> MatrixProgram:
     """
     if not program.matrices:
         products = [item for item in program.placements if item.op_type in {*OPERATORS, *UNFOLDED}]
-        reasons = [f"{item.op_type} '{item.node}': {item.reason}" for item in products][:8]
+        reasons = [f"{item.op_type} '{item.node}': {item.reason}" for item in products][:5]
         raise UnsupportedError(
             "the model has nothing to map: " + ("; ".join(reasons) or f"it has none of {', '.join(OPERATORS)}"),
             at=program.origin,

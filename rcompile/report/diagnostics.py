@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Sequence
 
+import numpy as np
+
 from rcompile.frontend.operators import UNFOLDED
 from rcompile.ir.matrix import Placement
 from rcompile.report.schema import Diagnostic
@@ -23,6 +25,7 @@ def diagnose(result: Result) -> list[Diagnostic]:
         *ignored_options(result),
         *random_ranges(result),
         *random_weights(result),
+        *endless_outputs(result),
         *data_without_labels(result),
         *unused_arrays(result),
         *quantization_loss(result),
@@ -118,6 +121,23 @@ def ignored_options(result: Result) -> list[Diagnostic]:
             node="",
             message=f"the model came quantized and keeps its own scales: {', '.join(result.ignored)} had no effect",
             hint="compile the float model to choose its precision",
+        )
+    ]
+
+
+def endless_outputs(result: Result) -> list[Diagnostic]:
+    """Warn where the model's own outputs are no numbers: nothing that is compared with them says anything."""
+    found = result.verified
+    if found is None or np.isfinite(found.accuracy.output_range):
+        return []
+    return [
+        Diagnostic(
+            severity="warning",
+            code="OUTPUTS_NOT_FINITE",
+            node="",
+            message="the model's outputs hold NaN or infinite values on these samples: accuracy and differences "
+            "mean nothing",
+            hint="check the weights of the model and the samples",
         )
     ]
 

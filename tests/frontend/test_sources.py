@@ -81,7 +81,7 @@ def test_weights_without_data_are_missing_weights(maker, tmp_path):
     maker.add("MatMul", ["x", "w"], "y")
     path = tmp_path / "model.onnx"
     onnx.save(maker.model({"x": ["N", 32]}, {"y": ["N", 16]}), path)
-    with pytest.raises(InputError, match=r"the weights 'w' of shape \[32, 16\] are not there"):
+    with pytest.raises(InputError, match=r"the data of 'w' \(type 1, shape \[32, 16\]\) is not there"):
         load(path)
     assert load(path, Source(weightless=True)).constants["w"].shape == (32, 16)
 

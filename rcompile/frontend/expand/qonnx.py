@@ -17,6 +17,10 @@ TYPES = {"int8": 3, "uint8": 2, "int16": 5, "uint16": 4}
 """ONNX's numbers of element types."""
 
 WIDEST = 16
+
+LARGEST_SCALE = 1e33
+"""Products of codes with larger ones leave float32."""
+
 ROUNDINGS: dict[str, Callable[[Array], Array]] = {
     "ROUND": np.rint,
     "CEIL": np.ceil,
@@ -29,17 +33,21 @@ ROUNDINGS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def expand_quant(build: Builder) -> bool:
+def expand_quant(build: Builder) -> bool:  # noqa: PLR0911 - one refusal a line
     """Write Quant as Clip, rounding and DequantizeLinear; constants are quantized now."""
     node = build.node
     scale, zero, bits = (build.static(build.input(position)) for position in (1, 2, 3))
-    if scale is None or zero is None or bits is None or bits.size != 1 or bits.item() != round(bits.item()):
+    if scale is None or zero is None or bits is None or bits.size != 1 or bits.dtype.kind not in "fiu":
+        return False
+    if not np.isfinite(bits).all() or bits.item() != round(bits.item()):
         return False
     width = int(bits.item())
-    if not (1 <= width <= WIDEST and np.isfinite(scale).all() and (scale > 0).all() and (zero == np.rint(zero)).all()):
+    if not (1 <= width <= WIDEST and is_scale(scale) and (zero == np.rint(zero)).all()):
         return False
     signed, narrow = bool(node.integer("signed", 1)), bool(node.integer("narrow", 0))
     low, high = limits(width, signed=signed, narrow=narrow)
+    if not (np.isfinite(zero).all() and (zero >= low).all() and (zero <= high).all()):
+        return False
     shape = build.shape(build.input(0))
     axis = channel_axis(scale, zero, shape)
     if axis is None:
@@ -63,6 +71,13 @@ def expand_quant(build: Builder) -> bool:
     build.bits[codes] = width
     build.add("DequantizeLinear", codes, *parameters, out=build.output(0), domain=MICROSOFT, axis=axis)
     return True
+
+
+def is_scale(scale: Array) -> bool:
+    """Tell whether scales are positive numbers whose codes' values are numbers as well."""
+    return bool(
+        scale.dtype.kind == "f" and np.isfinite(scale).all() and (scale > 0).all() and (scale < LARGEST_SCALE).all()
+    )
 
 
 def limits(bits: int, *, signed: bool, narrow: bool) -> tuple[int, int]:
@@ -127,7 +142,7 @@ def scale_and_zero(build: Builder, scale: Array, zero: Array) -> tuple[str, str]
 def expand_bipolar(build: Builder) -> bool:
     """Write BipolarQuant as codes -1 and +1."""
     scale = build.static(build.input(1))
-    if scale is None or not np.isfinite(scale).all() or not (scale > 0).all():
+    if scale is None or not is_scale(scale):
         return False
     axis = channel_axis(scale, np.zeros(()), build.shape(build.input(0)))
     if axis is None:
