@@ -4,7 +4,7 @@ Each quantized product becomes a Matrix with the quantizations around it (fronte
 go, unchanged, into segments that onnxruntime executes: as few as the order allows. Nothing is left out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -94,7 +94,7 @@ class Lowering:
     def program(self) -> MatrixProgram:
         """Cut the rest into segments and put everything in order."""
         graph, tables = self.graph, self.tables
-        order = self.order()
+        order = self.in_order_of_execution(self.order())
         return MatrixProgram(
             name=graph.name,
             origin=graph.origin,
@@ -109,6 +109,27 @@ class Lowering:
             placements=self.placements(),
             parameters=self.parameters_count(),
         )
+
+    def in_order_of_execution(self, order: tuple[Step, ...]) -> tuple[Step, ...]:
+        """Number matrices as they are executed, those of loops where the loop stands; return the order renumbered."""
+        tables = self.tables
+
+        def flat(steps: tuple[Step, ...]) -> Iterator[int]:
+            for step in steps:
+                if step.kind is StepKind.MATRIX:
+                    yield step.index
+                elif step.kind is StepKind.LOOP:
+                    yield from flat(tables.loops[step.index].order)
+
+        old = list(flat(order))
+        new = {index: position for position, index in enumerate(old)}
+
+        def renumbered(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+            return tuple(replace(s, index=new[s.index]) if s.kind is StepKind.MATRIX else s for s in steps)
+
+        tables.matrices = [tables.matrices[index] for index in old]
+        tables.loops = [replace(loop, order=renumbered(loop.order)) for loop in tables.loops]
+        return renumbered(order)
 
     def parameters_count(self) -> int:
         """Count the distinct constants that are weights: dequantized ones, and real operands of the file's nodes."""

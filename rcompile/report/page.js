@@ -225,7 +225,9 @@
     const meaning = {
       pass: [`${exact.layers.length === 1 ? "The 1 layer equals" : `All ${checked} equal`} integer arithmetic bit for bit on `
         + `${plural(exact.samples, "sample")}.`,
-        `The mapped program was executed crossbar by crossbar. Reference: ${exact.reference}.`],
+        (exact.crossbar_share < 1 ? `${(100 * exact.crossbar_share).toPrecision(2)} % of each layer's vectors were read `
+          + "crossbar by crossbar, cycle by cycle; the others by the functional engine. "
+          : "The mapped program was executed crossbar by crossbar. ") + `Reference: ${exact.reference}.`],
       fail: ["The mapped program does not compute what the quantized model says.", exact.reason],
       skipped: [`Not verified: ${exact.reason || "no reason given"}.`,
         "The program was not executed. Whether it is right is unknown."],

@@ -123,6 +123,7 @@ def test_recurrent_weights_are_programmed_once():
     loop = program.loops[0]
     inside = [program.matrices[step.index] for step in program.flat(loop.order) if step.kind == "matrix"]
     assert [matrix.name for matrix in inside] == ["cell.forward.recurrent"]
+    assert [matrix.name for matrix in program.matrices] == ["cell.forward.input", "cell.forward.recurrent"]
     assert inside[0].serial
     assert inside[0].vectors == 5 * 3  # each step, each sample of the batch that the model fixes
 
