@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rcompile.frontend.expand.builder import Builder
-from rcompile.ir.graph import MICROSOFT, QUANTIZATION_DOMAINS, Array, Node
+from rcompile.ir.graph import MICROSOFT, QUANTIZATION_DOMAINS, Array
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def taken_by_blocks(build: Builder) -> bool:
     return bool(readers)
 
 
-def product(build: Builder, data: str, blocks: Blocks, name: str, out: str = "") -> str:
+def product(build: Builder, data: str, blocks: Blocks, out: str = "") -> str:
     """Append data (..., K) @ weights (K, N)."""
     shape = build.shape(data)
     assert shape is not None
@@ -111,9 +111,7 @@ def product(build: Builder, data: str, blocks: Blocks, name: str, out: str = "")
         build.constant(array.reshape(-1), what) for array, what in ((blocks.scales, "scale"), (blocks.zeros, "zero"))
     )
     weights = build.add("DequantizeLinear", codes, scale, zero, domain=MICROSOFT, axis=0)
-    node = build.names.fresh(name)
-    partial = build.names.fresh(f"{node}.out")
-    build.append(Node(node, "Conv", (vectors, weights), (partial,), attributes={"group": count, "kernel_shape": (1,)}))
+    partial = build.product("Conv", (vectors, weights), attributes={"group": count, "kernel_shape": (1,)})
     total = build.reduce_sum(build.reshape(partial, (-1, count, columns)), 1)
     rest = (-1, *shape[1:-1]) if len(shape) > 1 else ()
     return build.reshape(total, (*rest, columns), out=out)
@@ -144,7 +142,7 @@ def expand_nbits(build: Builder) -> bool:
         codes.transpose(1, 2, 0), scales.reshape(columns, blocks).T.astype(np.float32), zeros.T, bits, inputs
     )
     bias = build.input(5)
-    result = product(build, build.input(0), found, f"{node.name}.product", "" if bias else build.output(0))
+    result = product(build, build.input(0), found, "" if bias else build.output(0))
     if bias:
         build.add("Add", result, bias, out=build.output(0))
     return True

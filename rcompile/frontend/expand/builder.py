@@ -1,7 +1,7 @@
 """Builds the nodes that stand for one node of a graph."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -69,21 +69,24 @@ class Builder:
         self.append(Node(name, op_type, inputs, (output,), domain, attributes))
         return output
 
+    def product(
+        self,
+        op_type: str,
+        inputs: tuple[str, ...],
+        *,
+        what: str = "product",
+        out: str = "",
+        attributes: Mapping[str, Attribute] | None = None,
+    ) -> str:
+        """Append an operator that is to be mapped, named for reports after the node and `what`; return its output."""
+        name = self.names.fresh(f"{self.node.name}.{what}")
+        output = out or self.names.fresh(f"{name}.out")
+        self.append(Node(name, op_type, inputs, (output,), attributes=attributes or {}))
+        return output
+
     def append(self, node: Node) -> None:
         """Append a node made elsewhere."""
-        self.nodes.append(
-            Node(
-                node.name,
-                node.op_type,
-                node.inputs,
-                node.outputs,
-                node.domain,
-                node.attributes,
-                node.captured,
-                node.body,
-                self.node.origin_name,
-            )
-        )
+        self.nodes.append(replace(node, source=self.node.origin_name))
 
     def integers(self, values: ArrayLike, hint: str) -> str:
         """Add a constant of int64: shapes, axes."""

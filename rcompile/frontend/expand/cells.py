@@ -6,7 +6,7 @@ import numpy as np
 
 from rcompile.frontend.expand.builder import Builder
 from rcompile.frontend.expand.dynamic import dynamic_product
-from rcompile.ir.graph import MICROSOFT, Array, Node
+from rcompile.ir.graph import MICROSOFT, Array
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,7 @@ def product(build: Builder, data: str, weights: Operand, name: str) -> str:
         parameters = [build.constant(weights.scale, f"{name}.scale")]
         parameters += [] if weights.zero is None else [build.constant(weights.zero, f"{name}.zero")]
         constant = build.add("DequantizeLinear", constant, *parameters, domain=MICROSOFT, axis=1)
-    node = build.names.fresh(f"{build.node.name}.{name}")
-    output = build.names.fresh(f"{node}.out")
-    build.append(Node(node, "MatMul", (data, constant), (output,)))
-    return output
+    return build.product("MatMul", (data, constant), what=name)
 
 
 def gate(build: Builder, tensor: str, index: int, size: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rcompile.frontend.conv import window_of
 from rcompile.frontend.expand.builder import Builder
-from rcompile.ir.graph import Array, Attribute, Node
+from rcompile.ir.graph import Array, Node
 
 FLOAT, INT32 = 1, 6
 
@@ -24,12 +24,12 @@ def expand_matmul_integer(build: Builder) -> bool:
     weight_zero = build.static(build.input(3)) if build.input(3) else np.zeros((), weights.dtype)
     if weight_zero is None or build.shape(zero) not in {(), (1,)}:
         return False
-    integer_product(build, build.input(0), zero, weights, weight_zero, build.node.name, build.output(0))
+    integer_product(build, build.input(0), zero, weights, weight_zero, out=build.output(0))
     return True
 
 
 def integer_product(
-    build: Builder, codes: str, zero: str, weights: Array, weight_zero: Array, name: str, out: str = ""
+    build: Builder, codes: str, zero: str, weights: Array, weight_zero: Array, what: str = "product", out: str = ""
 ) -> str:
     """Append (codes - zero) @ (weights - weight_zero) in int32, with a zero point of run time."""
     operands = (
@@ -38,18 +38,10 @@ def integer_product(
         "",
         build.constant(weight_zero.reshape(-1) if weight_zero.size > 1 else weight_zero.reshape(()), "zero"),
     )
-    product = named(build, "MatMulInteger", operands, name)
+    product = build.product("MatMulInteger", operands, what=what)
     sums = (weights.astype(np.int64) - weight_zero.astype(np.int64)).sum(axis=0)
     wide = build.add("Cast", zero, to=INT32)
     return build.add("Sub", product, build.add("Mul", wide, build.constant(sums, "sums", np.int32)), out=out)
-
-
-def named(build: Builder, op_type: str, inputs: tuple[str, ...], name: str, **attributes: Attribute) -> str:
-    """Append an operator that is to be mapped, under a name for the report; return its output."""
-    fresh = build.names.fresh(name) if name != build.node.name else build.names.fresh(f"{name}.product")
-    output = build.names.fresh(f"{fresh}.out")
-    build.append(Node(fresh, op_type, inputs, (output,), attributes=attributes))
-    return output
 
 
 def expand_conv_integer(build: Builder) -> bool:
@@ -70,7 +62,7 @@ def expand_conv_integer(build: Builder) -> bool:
         data = build.add("Pad", data, build.integers(pads, "pads"), scalar)
     attributes = {name: value for name, value in node.attributes.items() if name not in {"pads", "auto_pad"}}
     operands = (data, build.input(1), "", build.input(3))
-    product = named(build, "ConvInteger", operands, node.name, **attributes)
+    product = build.product("ConvInteger", operands, attributes=attributes)
     per_channel = weight_zero.reshape(-1, *(1,) * (weights.ndim - 1)).astype(np.int64)
     sums = (weights.astype(np.int64) - per_channel).sum(axis=tuple(range(1, weights.ndim)))
     column = build.constant(sums.reshape(-1, *(1,) * (weights.ndim - 2)), "sums", np.int32)
@@ -80,12 +72,12 @@ def expand_conv_integer(build: Builder) -> bool:
 
 
 def dynamic_product(
-    build: Builder, data: str, weights: Array, scale: tuple[Array, Array], name: str, out: str = ""
+    build: Builder, data: str, weights: Array, scale: tuple[Array, Array], what: str = "product", out: str = ""
 ) -> str:
     """Append data @ (weights - zero) * scale, the data quantized as DynamicQuantizeLinear does."""
     codes, step, zero = quantized(build, data)
     weight_scale, weight_zero = scale
-    product = integer_product(build, codes, zero, weights, weight_zero, f"{build.node.name}.{name}")
+    product = integer_product(build, codes, zero, weights, weight_zero, what)
     factor = build.add("Mul", step, build.constant(weight_scale, "scale", np.float32))
     return build.add("Mul", build.add("Cast", product, to=FLOAT), factor, out=out)
 
@@ -107,7 +99,7 @@ def expand_dynamic_matmul(build: Builder) -> bool:
     zero = np.zeros((), weights.dtype) if zero is None else zero
     bias = build.input(4)
     out = build.output(0)
-    product = dynamic_product(build, build.input(0), weights, (scale, zero), "product", "" if bias else out)
+    product = dynamic_product(build, build.input(0), weights, (scale, zero), out="" if bias else out)
     if bias:
         build.add("Add", product, bias, out=out)
     return True
@@ -123,11 +115,9 @@ def expand_matmul_to_float(build: Builder) -> bool:
     if not a_zero:
         a_zero = build.constant(0, "zero", np.dtype(build.dtype(codes)))
     if build.static(a_zero) is None:
-        product = integer_product(build, codes, a_zero, weights, weight_zero, f"{build.node.name}.product")
+        product = integer_product(build, codes, a_zero, weights, weight_zero)
     else:
-        product = named(
-            build, "MatMulInteger", (codes, build.input(1), a_zero, build.input(5)), f"{build.node.name}.product"
-        )
+        product = build.product("MatMulInteger", (codes, build.input(1), a_zero, build.input(5)))
     factor = build.add("Mul", a_scale, build.input(3))
     out = build.output(0)
     real = build.add("Mul", build.add("Cast", product, to=FLOAT), factor, out="" if bias else out)

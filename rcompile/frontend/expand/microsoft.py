@@ -4,7 +4,7 @@ import numpy as np
 
 from rcompile.frontend.expand.builder import Builder
 from rcompile.frontend.expand.dynamic import integer_product
-from rcompile.frontend.expand.products import product, swapped
+from rcompile.frontend.expand.products import swapped
 from rcompile.frontend.expand.qlinear import dequantize
 from rcompile.frontend.export import element_type
 from rcompile.frontend.matrix_operator import static_operand
@@ -43,7 +43,7 @@ def expand_fused_conv(build: Builder) -> bool:
         return False
     ours = {"activation", "activation_params"}
     attributes = {name: value for name, value in node.attributes.items() if name not in ours}
-    result = product(build, "Conv", tuple(name for name in node.inputs[:3] if name), attributes=attributes)
+    result = build.product("Conv", tuple(name for name in node.inputs[:3] if name), attributes=attributes)
     if build.input(3):
         result = build.add("Add", result, build.input(3))
     params = reals(node.attributes.get("activation_params"))
@@ -56,7 +56,7 @@ def expand_fused_gemm(build: Builder) -> bool:
     if static_operand(build.input(1), build.graph) is None:
         return False
     attributes = {name: value for name, value in node.attributes.items() if not name.startswith("activation")}
-    result = product(build, "Gemm", node.inputs, attributes=attributes)
+    result = build.product("Gemm", node.inputs, attributes=attributes)
     kind = node.text("activation", "")
     named = [node.number(f"activation_{what}", np.nan) for what in ("alpha", "beta")]
     params = tuple(value for value in named if not np.isnan(value))
@@ -77,7 +77,7 @@ def expand_fused_matmul(build: Builder) -> bool:
     if node.integer("transB", 0) and len(shapes[1]) > 1:
         right = build.transpose(right, swapped(len(shapes[1])))
     alpha = node.number("alpha", 1.0)
-    result = product(build, "MatMul", (left, right), "" if alpha != 1.0 else build.output(0))
+    result = build.product("MatMul", (left, right), out="" if alpha != 1.0 else build.output(0))
     if alpha != 1.0:
         build.add("Mul", result, build.constant(alpha, "alpha", np.float32), out=build.output(0))
     return True
@@ -124,8 +124,7 @@ def dynamic_attention(build: Builder, weights: Array, scale: Array) -> bool:
     zero = build.static(build.input(7)) if build.input(7) else np.zeros((), weights.dtype)
     if zero is None or not build.input(6):
         return False
-    name = f"{build.node.name}.product"
-    codes = integer_product(build, build.input(0), build.input(6), weights, zero, name)
+    codes = integer_product(build, build.input(0), build.input(6), weights, zero)
     step = build.add("Mul", build.input(3), build.constant(scale, "scale", np.float32))
     real = build.add("Mul", build.add("Cast", codes, to=1), step)
     return heads(build, build.add("Add", real, build.input(2)), weights.shape[1], build.input(5))
@@ -158,5 +157,5 @@ def expand_quantized_attention(build: Builder) -> bool:
         return dynamic_attention(build, weights, scale)
     data = dequantize(build, build.input(0), build.input(3), build.input(6), axis=1)
     weight = dequantize(build, build.input(1), build.input(4), build.input(7), axis=1)
-    projected = build.add("Add", product(build, "MatMul", (data, weight)), build.input(2))
+    projected = build.add("Add", build.product("MatMul", (data, weight)), build.input(2))
     return heads(build, projected, weights.shape[1], build.input(5))

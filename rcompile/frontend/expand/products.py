@@ -5,7 +5,7 @@ convolution of width 1. What a Gemm or a fused operator does besides its product
 """
 
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from rcompile.frontend.expand import blockwise
 from rcompile.frontend.expand.builder import Builder
 from rcompile.frontend.matrix_operator import static_operand
-from rcompile.ir.graph import MICROSOFT, Array, Attribute, Node
+from rcompile.ir.graph import MICROSOFT, Array
 
 
 def swapped(rank: int) -> tuple[int, ...]:
@@ -26,28 +26,13 @@ def transposed(build: Builder, data: str, rank: int) -> str:
     return build.on_codes(data, lambda tensor: build.transpose(tensor, swapped(rank)))
 
 
-def product(
-    build: Builder,
-    op_type: str,
-    inputs: tuple[str, ...],
-    out: str = "",
-    *,
-    attributes: Mapping[str, Attribute] | None = None,
-) -> str:
-    """Append what is to be mapped, under a name for the report."""
-    name = build.names.fresh(f"{build.node.name}.product")
-    output = out or build.names.fresh(f"{name}.out")
-    build.append(Node(name, op_type, inputs, (output,), attributes=attributes or {}))
-    return output
-
-
 def expand_matmul(build: Builder) -> bool:  # noqa: C901, PLR0911 - one form of the operands after the other
     """Bring the static operand of a MatMul to the right, as one matrix or as groups."""
     left, right = build.node.inputs[:2]
     weight, shape = static_operand(right, build.graph), build.shape(left)
     blocks = blockwise.blocks_of(build, right, transposed=False)
     if blocks is not None and shape:
-        blockwise.product(build, left, blocks, f"{build.node.name}.product", build.output(0))
+        blockwise.product(build, left, blocks, out=build.output(0))
         return True
     if weight is None:
         return left_static(build, left, right)
@@ -59,14 +44,16 @@ def expand_matmul(build: Builder) -> bool:  # noqa: C901, PLR0911 - one form of 
     if static is None:
         return weight.ndim > 2 and quantized_stack(build, left, shape, right)
     if weight.ndim == 1:
-        column = product(build, "MatMul", (left, build.constant(static.reshape(-1, 1), "matrix")))
+        column = build.product("MatMul", (left, build.constant(static.reshape(-1, 1), "matrix")))
         if len(shape) == 1:
             build.reshape(column, np.zeros(0), out=build.output(0))
         else:
             build.squeeze(column, len(shape) - 1, out=build.output(0))
         return True
     if prod(static.shape[:-2]) == 1 and len(shape) >= static.ndim:
-        product(build, "MatMul", (left, build.constant(static.reshape(static.shape[-2:]), "matrix")), build.output(0))
+        build.product(
+            "MatMul", (left, build.constant(static.reshape(static.shape[-2:]), "matrix")), out=build.output(0)
+        )
         return True
     if len(shape) == 1:
         row = build.reshape(left, (1, *shape))
@@ -162,7 +149,7 @@ def stack(
 
     flat = build.on_codes(data, flat_groups)
     kernel = weights.reshape(groups, inputs, columns).transpose(0, 2, 1).reshape(groups * columns, inputs, 1)
-    result = product(build, "Conv", (flat, operand(kernel, groups)), attributes={"group": groups, "kernel_shape": (1,)})
+    result = build.product("Conv", (flat, operand(kernel, groups)), attributes={"group": groups, "kernel_shape": (1,)})
     whole = build.reshape(result, (*rest, *full, columns, rows))
     build.transpose(whole, swapped(len(lead) + batch_rank + 2), out=build.output(0))
     return True
@@ -190,10 +177,10 @@ def expand_gemm(build: Builder) -> bool:
     data = transposed(build, left, 2) if turned_left else left
     if weight is not None and blocks is None and plain_bias and not scaled:
         attributes = {name: value for name, value in node.attributes.items() if name != "transA"}
-        product(build, "Gemm", (data, *node.inputs[1:]), out, attributes=attributes)
+        build.product("Gemm", (data, *node.inputs[1:]), out=out, attributes=attributes)
         return True
     if blocks is not None:
-        result = blockwise.product(build, data, blocks, f"{node.name}.product")
+        result = blockwise.product(build, data, blocks)
     else:
         matrix = build.transpose(right, (1, 0)) if turned_right else right
         result = build.add("MatMul", data, matrix)
@@ -258,12 +245,11 @@ def expand_einsum(build: Builder) -> bool:  # noqa: C901, PLR0911 - one refusal 
     lead = (-1, *(sizes[x] for x in kept[1:])) if kept else (1,)
     if not groups:
         flat = build.reshape(turned, (*lead, count(summed)))
-        total = product(build, "MatMul", (flat, build.constant(stacked[0], "matrix")))
+        total = build.product("MatMul", (flat, build.constant(stacked[0], "matrix")))
     else:
         flat = build.reshape(turned, (-1, count(groups) * count(summed), 1))
         kernel = stacked.transpose(0, 2, 1).reshape(-1, count(summed), 1)
-        total = product(
-            build,
+        total = build.product(
             "Conv",
             (flat, build.constant(kernel, "matrix")),
             attributes={"group": count(groups), "kernel_shape": (1,)},

@@ -5,12 +5,10 @@
 The elementwise ones of com.microsoft (QLinearAdd, ...) stay: onnxruntime executes them.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from rcompile.frontend.expand.builder import Builder
-from rcompile.ir.graph import MICROSOFT, Array, Attribute, Node
+from rcompile.ir.graph import MICROSOFT, Array
 
 
 def dequantized(build: Builder, position: int, axis: int) -> str:
@@ -37,14 +35,6 @@ def quantize(build: Builder, data: str, position: int, out: str) -> str:
     zeros = (build.input(position + 1),) if build.input(position + 1) else ()
     scale = float32(build, build.input(position))
     return build.add("QuantizeLinear", data, scale, *zeros, out=out, domain=MICROSOFT)
-
-
-def product(build: Builder, op_type: str, inputs: tuple[str, ...], attributes: Mapping[str, Attribute]) -> str:
-    """Append the product."""
-    name = build.names.fresh(f"{build.node.name}.product")
-    output = build.names.fresh(f"{name}.out")
-    build.append(Node(name, op_type, inputs, (output,), attributes=attributes))
-    return output
 
 
 def integer_bias(build: Builder, name: str, input_scale: Array, weight_scale: Array) -> str:
@@ -75,7 +65,7 @@ def expand_conv(build: Builder) -> bool:
     weight = dequantized(build, 3, 0)
     bias = (integer_bias(build, build.input(8), *found),) if build.input(8) else ()
     attributes = {name: value for name, value in node.attributes.items() if name != "channels_last"}
-    result = product(build, "Conv", (data, weight, *bias), attributes)
+    result = build.product("Conv", (data, weight, *bias), attributes=attributes)
     if last:
         build.transpose(quantize(build, result, 6, ""), (0, *range(2, rank), 1), out=build.output(0))
     else:
@@ -90,7 +80,7 @@ def expand_matmul(build: Builder) -> bool:
         return False
     data = dequantized(build, 0, 0 if left is not None else 1)
     weight = dequantized(build, 3, 1 if weights is None else weights.ndim - 1)
-    result = product(build, "MatMul", (data, weight), {})
+    result = build.product("MatMul", (data, weight))
     quantize(build, result, 6, build.output(0))
     return True
 
@@ -109,9 +99,9 @@ def expand_gemm(build: Builder) -> bool:
     bias = (integer_bias(build, build.input(6), found[0], scaled),) if build.input(6) else ()
     attributes = {name: value for name, value in node.attributes.items() if name in {"transA", "transB"}}
     if build.input(7):
-        result = product(build, "Gemm", (data, weight, *bias), attributes)
+        result = build.product("Gemm", (data, weight, *bias), attributes=attributes)
         quantize(build, result, 7, build.output(0))
     else:
-        result = product(build, "Gemm", (data, weight, *bias), attributes)
+        result = build.product("Gemm", (data, weight, *bias), attributes=attributes)
         build.add("Identity", result, out=build.output(0))
     return True
