@@ -55,6 +55,16 @@ def bound(model: onnx.ModelProto, arrays: Mapping[str, Array]) -> onnx.ModelProt
     return result
 
 
+def declare_weights(model: onnx.ModelProto) -> None:
+    """Make the inputs of a model that are weights initializers without data: the model was exported without them."""
+    names = set(weight_inputs(model))
+    for value in model.graph.input:
+        tensor = value.type.tensor_type
+        if value.name in names and all(dim.dim_value > 0 for dim in tensor.shape.dim):
+            dims = [dim.dim_value for dim in tensor.shape.dim]
+            model.graph.initializer.append(onnx.TensorProto(name=value.name, data_type=tensor.elem_type, dims=dims))
+
+
 def with_shapes(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> onnx.ModelProto:
     """Return a model whose inputs have the shapes of what is fed."""
     result = onnx.ModelProto()

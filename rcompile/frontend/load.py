@@ -11,6 +11,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from rcompile.errors import InputError, Origin, RcompileError, UnsupportedError
+from rcompile.frontend.bind import declare_weights
 from rcompile.frontend.convert import reads, to_node
 from rcompile.frontend.dialect import constants_to_initializers, normalize, set_dimensions
 from rcompile.frontend.parse import Model, embedded_array, read_file, separated, take_weights
@@ -132,6 +133,8 @@ def to_graph(model: onnx.ModelProto, file: str, store: Path | Mapping[str, Array
     written_nodes = tuple((node.name, node.op_type) for node in model.graph.node)
     was_constant = constants_to_initializers(model.graph)
     names_of_constants = {name for name, op_type in written_nodes if op_type == "Constant"}
+    if source.weightless:
+        declare_weights(model)
     weights = take_weights(model, store, Origin(file), synthetic_seed=source.seed if source.weightless else None)
     model = normalize(model, file)
     name_nodes(model.graph)

@@ -26,6 +26,8 @@ SIGNATURES = {
     b"\x1f\x8b": "a gzip archive",
 }
 
+FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16}
+
 SMALL_CONSTANT = 256
 """Elements; shapes, axes and the like are smaller, weights larger."""
 
@@ -107,13 +109,13 @@ def take_weights(
     for tensor in graph.initializer:
         large = prod(tensor.dims) > SMALL_CONSTANT
         external = tensor.data_location == TensorProto.EXTERNAL
-        if not large and not external:
+        if not large and not external and synthetic_seed is None:
             kept.append(onnx.TensorProto.FromString(tensor.SerializeToString()))
             continue
         try:
             array = external_array(tensor, store, at) if external else embedded_array(tensor, at)
         except InputError:
-            if synthetic_seed is None or not large:
+            if synthetic_seed is None or not (large or tensor.data_type in FLOATS):  # small integers are shapes
                 raise
             array = synthetic(tensor, synthetic_seed)
         if not large:
@@ -207,7 +209,8 @@ def release(array: Array) -> None:
 def synthetic(tensor: TensorProto, seed: int) -> Array:
     """Return seeded random weights of a tensor's shape.
 
-    Normal, as He et al. (2015) start training; whole numbers uniform over their range.
+    Normal, as He et al. (2015) start training; positive where they are one a channel, as variances must be; whole
+    numbers uniform over their range.
     """
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type))
     shape = tuple(tensor.dims)
@@ -218,7 +221,8 @@ def synthetic(tensor: TensorProto, seed: int) -> Array:
     if dtype.kind in "iub":
         return np.zeros(shape, dtype)
     spread = np.float32((2 / max(prod(shape[1:]), 1)) ** 0.5)
-    return (rng.standard_normal(shape, np.float32) * spread).astype(dtype)
+    drawn = rng.standard_normal(shape, np.float32)
+    return (np.abs(drawn) + np.float32(0.1) if len(shape) <= 1 else drawn * spread).astype(dtype)
 
 
 def separated(model: onnx.ModelProto, store: Path | Mapping[str, Array], at: Origin) -> Model:

@@ -37,7 +37,7 @@ def require_mapped(program: MatrixProgram) -> MatrixProgram:
         raise UnsupportedError(
             "the model has nothing to map: " + ("; ".join(reasons) or f"it has none of {', '.join(OPERATORS)}"),
             at=program.origin,
-            hint="rcompile maps products with static weights",
+            hint="rcompile maps products with static weights; --weightless takes inputs that are weights as such",
         )
     return program
 

@@ -99,7 +99,7 @@ CASES = {
     "nothing to map": (
         ["relu.onnx"], 4,
         "relu.onnx: the model has nothing to map: it has none of Conv, ConvInteger, ConvTranspose, Gemm, MatMul, MatMulInteger\n"
-        "hint: rcompile maps products with static weights",
+        "hint: rcompile maps products with static weights; --weightless takes inputs that are weights as such",
     ),
     "wrong input name": (
         ["ok.onnx", "--data", "name.npz"], 3,

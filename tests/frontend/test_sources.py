@@ -140,3 +140,20 @@ def test_all_that_stands_in_the_way_is_said_at_once(maker, tmp_path):
         "  axis 1 of the input 'x' is free (sequence); only the batch axis 0 may be",
     ]
     assert "--dim sequence=N" in error.value.hint
+
+
+def test_weights_that_are_inputs_are_missing_weights_too(maker, tmp_path):
+    maker.add("Conv", ["x", "w", "b"], "h", kernel_shape=[3, 3])
+    maker.add("BatchNormalization", ["h", "gamma", "beta", "mean", "var"], "y")
+    inputs = {
+        "x": ["N", 2, 8, 8],
+        "w": [4, 2, 3, 3],
+        "b": [4],
+        **{name: [4] for name in ("gamma", "beta", "mean", "var")},
+    }
+    path = tmp_path / "model.onnx"
+    onnx.save(maker.model(inputs, {"y": ["N", 4, 6, 6]}), path)
+    assert [value.name for value in load(path, Source(weightless=True)).inputs] == ["x"]
+    result = compiled(path, weightless=True)
+    (matrix,) = result.compiled.placed.program.source.matrices
+    assert (matrix.rows, matrix.columns, matrix.vectors) == (18, 4, 36)
