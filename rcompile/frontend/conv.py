@@ -11,10 +11,27 @@ def recognise(node: Node, graph: Graph) -> MatrixOperator | Refusal:
     """Return a Conv or ConvInteger as matrices: K = input channels of a group x kernel, N = output channels of one."""
     data, weight_name = node.inputs[:2]
     codes = node.op_type == "ConvInteger"
+    bias = node.inputs[2] if len(node.inputs) > 2 and not codes else ""
+    shapes = shapes_of(node, graph, bias)
+    if isinstance(shapes, Refusal):
+        return shapes
+    shape, kernel = shapes
+    groups = node.integer("group", 1)
+
+    def arrange(tensor: Array) -> Array:
+        return tensor.reshape(groups, tensor.shape[0] // groups, -1).transpose(0, 2, 1)
+
+    window = window_of(node, kernel, shape[2:])
+    zeros = zero_points(node) if codes else None
+    return MatrixOperator(data, weight_name, bias, 0, arrange, window, shape[0] * window.positions, 1, zeros)
+
+
+def shapes_of(node: Node, graph: Graph, bias: str) -> tuple[tuple[int, ...], tuple[int, ...]] | Refusal:
+    """Return the shapes of a convolution's input and of its kernel, or why it cannot be mapped."""
+    data, weight_name = node.inputs[:2]
     weight = static_operand(weight_name, graph)
     if weight is None:
         return Refusal("its weights are computed at run time")
-    bias = node.inputs[2] if len(node.inputs) > 2 and not codes else ""
     if bias and static_operand(bias, graph) is None:
         return Refusal("its bias is computed at run time")
     shape = static_shape(graph.values.get(data))
@@ -23,13 +40,7 @@ def recognise(node: Node, graph: Graph) -> MatrixOperator | Refusal:
     groups = node.integer("group", 1)
     if weight.ndim < 3 or len(shape) != weight.ndim or groups < 1 or weight.shape[0] % groups:
         return Refusal(f"its weights have the shape {list(weight.shape)}, its input {list(shape)}")
-
-    def arrange(tensor: Array) -> Array:
-        return tensor.reshape(groups, tensor.shape[0] // groups, -1).transpose(0, 2, 1)
-
-    window = window_of(node, weight.shape[2:], shape[2:])
-    zeros = zero_points(node) if codes else None
-    return MatrixOperator(data, weight_name, bias, 0, arrange, window, shape[0] * window.positions, 1, zeros)
+    return shape, weight.shape[2:]
 
 
 def window_of(node: Node, kernel: tuple[int, ...], input_shape: tuple[int, ...]) -> Window:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from rcompile.frontend.matrix_operator import MatrixOperator, Refusal, static_operand, static_shape
+from rcompile.frontend.conv import shapes_of
+from rcompile.frontend.matrix_operator import MatrixOperator, Refusal
 from rcompile.ir.graph import Array, Graph, Node
 from rcompile.ir.matrix import Window
 
@@ -10,25 +11,19 @@ from rcompile.ir.matrix import Window
 def recognise(node: Node, graph: Graph) -> MatrixOperator | Refusal:
     """Return a ConvTranspose as matrices: K = input channels of a group x kernel, N = output channels of a group."""
     data, weight_name = node.inputs[:2]
-    weight = static_operand(weight_name, graph)
-    if weight is None:
-        return Refusal("its weights are computed at run time")
     bias = node.inputs[2] if len(node.inputs) > 2 else ""
-    if bias and static_operand(bias, graph) is None:
-        return Refusal("its bias is computed at run time")
-    shape = static_shape(graph.values.get(data))
-    if shape is None:
-        return Refusal(f"the shape of its input '{data}' is not known")
+    shapes = shapes_of(node, graph, bias)
+    if isinstance(shapes, Refusal):
+        return shapes
+    shape, kernel = shapes
     groups = node.integer("group", 1)
-    if weight.ndim < 3 or len(shape) != weight.ndim or groups < 1 or weight.shape[0] % groups:
-        return Refusal(f"its weights have the shape {list(weight.shape)}, its input {list(shape)}")
 
     def arrange(tensor: Array) -> Array:
         turned = np.flip(tensor, axis=tuple(range(2, tensor.ndim)))  # (C, N, *kernel)
         apart = turned.reshape(groups, tensor.shape[0] // groups, tensor.shape[1], -1)
         return apart.transpose(0, 1, 3, 2).reshape(groups, -1, tensor.shape[1])
 
-    window = window_of(node, weight.shape[2:], shape[2:])
+    window = window_of(node, kernel, shape[2:])
     return MatrixOperator(data, weight_name, bias, 1, arrange, window, shape[0] * window.positions, 1)
 
 

@@ -13,7 +13,7 @@ from onnx.version_converter import ConvertError
 
 from rcompile.errors import Origin, UnsupportedError, UsageError
 from rcompile.frontend.convert import subgraphs
-from rcompile.ir.graph import QONNX_DOMAINS
+from rcompile.ir.graph import MICROSOFT, QONNX_DOMAINS
 
 KNOWN_DOMAINS = {
     "",
@@ -21,7 +21,7 @@ KNOWN_DOMAINS = {
     "ai.onnx.ml",
     "ai.onnx.preview",
     "ai.onnx.preview.training",
-    "com.microsoft",
+    MICROSOFT,
     "com.microsoft.nchwc",
     "com.ms.internal.nhwc",
     *QONNX_DOMAINS,
@@ -56,7 +56,7 @@ def declare_domains(model: onnx.ModelProto) -> None:
     """Import the known domains that an exporter forgot to."""
     used = {node.domain for node in all_nodes(model.graph)}
     imported = {opset.domain for opset in model.opset_import}
-    for domain in sorted((used - imported).intersection({*QONNX_DOMAINS, "com.microsoft"})):
+    for domain in sorted((used - imported).intersection({*QONNX_DOMAINS, MICROSOFT})):
         model.opset_import.append(helper.make_opsetid(domain, 1))
 
 

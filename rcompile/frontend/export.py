@@ -150,8 +150,8 @@ def opsets(graph: Graph, nodes: tuple[Node, ...]) -> dict[str, int]:
     """Return the operator sets of a model; Microsoft's is added where our own nodes need it."""
     imports = dict(graph.opsets)
     inner = [node.body.nodes for node in nodes if node.body is not None]
-    if any(node.domain == "com.microsoft" for part in (nodes, *inner) for node in part):
-        imports.setdefault("com.microsoft", 1)
+    if any(node.domain == MICROSOFT for part in (nodes, *inner) for node in part):
+        imports.setdefault(MICROSOFT, 1)
     return imports
 
 

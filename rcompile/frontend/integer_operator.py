@@ -15,10 +15,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from rcompile.frontend.parse import Model, is_large, placeholder
 from rcompile.frontend.runtime import Session
+from rcompile.ir.graph import MICROSOFT
 from rcompile.ir.matrix import Matrix, Window
 
 OPSET = 17
-MICROSOFT = "com.microsoft"
 BYTE = 256
 MANY_MACS = 2**24
 """A pool of threads costs more than it saves for fewer."""

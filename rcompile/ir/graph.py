@@ -14,6 +14,9 @@ Array = NDArray[Any]
 STANDARD_DOMAINS = ("", "ai.onnx")
 MICROSOFT = "com.microsoft"
 QUANTIZATION_DOMAINS = (*STANDARD_DOMAINS, MICROSOFT)
+FLOATS = {"float16", "bfloat16", "float32", "float64"}
+"""Element types of products that can be quantized; other ones than float32 are cast."""
+
 QONNX_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general")
 """Three spellings of one dialect."""
 

@@ -17,15 +17,13 @@ from rcompile.frontend.grid import Grid, grid_of
 from rcompile.frontend.operators import MatrixOperator, Refusal, recognise
 from rcompile.frontend.parse import release
 from rcompile.ir.arrays import frozen
-from rcompile.ir.graph import MICROSOFT, QUANTIZATION_DOMAINS, Array, Graph, Names, Node, Value
+from rcompile.ir.graph import FLOATS, MICROSOFT, QUANTIZATION_DOMAINS, Array, Graph, Names, Node, Value
 from rcompile.ir.matrix import LOW_BITS
 
 Range = tuple[float, float]
 
 LEAST_SCALE = float(np.finfo(np.float32).tiny)
 """Smaller scales are subnormal or zero in float32, and dividing by them overflows."""
-
-FLOATS = {"float16", "bfloat16", "float32", "float64"}
 
 SLAB_ELEMENTS = 2**20
 """Weights that are looked at together: large layers would fill the memory."""

@@ -11,7 +11,7 @@ from rcompile.frontend.expand.builder import Builder
 from rcompile.frontend.expand.cells import Activation, Direction, Operand, gru_step, lstm_step, product, rnn_step
 from rcompile.frontend.export import element_type
 from rcompile.frontend.shapes import typed
-from rcompile.ir.graph import QUANTIZATION_DOMAINS, Array, Batch, Graph, Node, Value
+from rcompile.ir.graph import FLOATS, QUANTIZATION_DOMAINS, Array, Batch, Graph, Node, Value
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1, "DynamicQuantizeLSTM": 4}
 DEFAULT_ACTIVATIONS = {
@@ -21,7 +21,6 @@ DEFAULT_ACTIVATIONS = {
     "DynamicQuantizeLSTM": ("Sigmoid", "Tanh", "Tanh"),
 }
 FLOAT = 1
-FLOATS = {"float16", "bfloat16", "float32", "float64"}
 LEAST_OPSET = 9
 """Scan without a batch axis, and Where."""
 
