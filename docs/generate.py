@@ -39,11 +39,13 @@ def targets_page() -> str:
         ]
         for name in field_names(kind):
             rule = known[f"{section}.{name}"]
-            values = (
-                ", ".join(f"`{choice}`" for choice in rule.choices)
-                or f"{rule.low:g} to {rule.high:g} {rule.unit}".strip()
-            )
-            default = f"; {assumed[f'{section}.{name}']} where it is left out" if f"{section}.{name}" in assumed else ""
+            values = ", ".join(f"`{choice}`" for choice in rule.choices) or "true or false"
+            if rule.low is not None:
+                values = f"{rule.low:g} to {rule.high:g} {rule.unit}".strip()
+            values = f"list of {values}" if rule.many else values
+            left_out = assumed.get(f"{section}.{name}")
+            left_out = list(left_out) if isinstance(left_out, tuple) else left_out
+            default = f"; {left_out} where it is left out" if f"{section}.{name}" in assumed else ""
             lines.append(f"| `{name}` | {values} | {rule.doc}{default} |")
     return "\n".join(lines) + "\n"
 

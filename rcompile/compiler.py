@@ -1,11 +1,15 @@
 """The compiler on one page: from an ONNX file to a placed, executed and verified program."""
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from rcompile.backends.executor import runs_of
+from rcompile.backends.observe import capture, largest_partial_sums, measure
 from rcompile.devices import IDEAL
 from rcompile.errors import InternalError, Origin, RcompileError, UnsupportedError
 from rcompile.frontend.blame import blame
@@ -20,11 +24,13 @@ from rcompile.ir.container import Compiled
 from rcompile.ir.crossbar import CrossbarProgram
 from rcompile.ir.graph import Array, Graph
 from rcompile.ir.matrix import MatrixProgram
+from rcompile.ir.observed import Observed
 from rcompile.ir.placed import PlacedProgram
 from rcompile.mapper.packing import crossbars_per_copy
 from rcompile.mapper.replication import balanced_copies
 from rcompile.options import Options
 from rcompile.passes.assign_adcs import assign_adcs
+from rcompile.passes.assign_partial_sums import assign_partial_sums
 from rcompile.passes.canonicalize import canonicalize
 from rcompile.passes.expand import expand
 from rcompile.passes.flip_weights import flip_weights
@@ -38,7 +44,7 @@ from rcompile.passes.replicate import replicate
 from rcompile.passes.schedule import schedule
 from rcompile.passes.slice_inputs import slice_inputs
 from rcompile.pipeline import Trace
-from rcompile.result import Result
+from rcompile.result import Origins, Result
 from rcompile.simplify import simplify
 from rcompile.targets import Target
 from rcompile.targets.schema import as_dict
@@ -48,9 +54,12 @@ from rcompile.verification.verify import verify_file
 
 CALIBRATION_BATCH = 16
 
+OBSERVED_SAMPLES = 64
+"""Calibration samples whose column sums are looked at."""
+
 PASSES = (
     fold_constants, expand, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, flip_weights,
-    assign_adcs, replicate, place, schedule,
+    assign_adcs, assign_partial_sums, replicate, place, schedule,
 )  # fmt: skip
 """In the order in which they run."""
 
@@ -86,7 +95,7 @@ def compile_file(
         calibration = data_for(graph, calibration_path)
 
     with blamed(path):
-        compiled, ranges_from = compile_graph(graph, path, source, target, options, trace, data, calibration)
+        compiled, origins = compile_graph(graph, path, source, target, options, trace, data, calibration)
     with trace.phase("write"):
         program_hash = container.save(compiled, program_path)
     came_quantized, macs = compiled.quantized_by == "model", compiled.placed.program.source.macs
@@ -108,7 +117,7 @@ def compile_file(
         target=target,
         device=IDEAL,
         options=options,
-        ranges_from=ranges_from,
+        origins=origins,
         ignored=ignored(options, calibration_path) if came_quantized else (),
         verified=verified,
     )
@@ -149,18 +158,20 @@ def compile_graph(
     trace: Trace,
     data: DataSet | None,
     calibration: DataSet | None,
-) -> tuple[Compiled, str]:
+) -> tuple[Compiled, Origins]:
     """Compile a graph that was read from `path`; return what program.rcx holds, and where its ranges come from."""
     simple = simplify(graph, trace)
     quantized, ranges_from = quantize_floats(simple, calibration, data, options, trace)
     matrices = require_mapped(trace.run(lower, quantized))
-    placed = map_matrices(matrices, target, options, trace)
+    samples = Samples(graph, calibration, data, options).chosen
+    placed, converters_from = map_matrices(matrices, target, options, trace, samples)
 
     came_quantized = quantized is simple
     as_written = came_quantized and not needs_conversion(graph) and not options.weightless
     reference = original_model(path, source) if as_written else to_model(quantized)
     quantized_by = "model" if came_quantized else "rcompile"
-    return Compiled(placed, reference.proto, reference.weights, quantized_by, as_dict(target)), ranges_from
+    compiled = Compiled(placed, reference.proto, reference.weights, quantized_by, as_dict(target))
+    return compiled, Origins(ranges_from, converters_from)
 
 
 def ignored(options: Options, calibration_path: Path | None) -> tuple[str, ...]:
@@ -181,13 +192,7 @@ def quantize_floats(
     tensors = needs_ranges(graph, precision)
     if not tensors:
         return (trace.run(quantize, graph, {}, precision) if is_float(graph) else graph), "model"
-    if calibration is not None:
-        samples, origin = calibration, "calibration"
-    elif data is not None:
-        samples, origin = data, "data"
-    else:
-        macs = sum(macs_of(node, graph) for node in graph.nodes)
-        samples, origin = random_data(graph, options.seed, None, macs), "random"
+    samples, origin = Samples(graph, calibration, data, options).chosen()
     with trace.phase("calibrate"):
         ranges = calibrate(graph, tensors, in_batches(graph, samples))
         for array in graph.constants.values():
@@ -201,15 +206,73 @@ def in_batches(graph: Graph, samples: DataSet) -> Iterator[dict[str, Array]]:
         yield from runs_of(graph.batch, samples.inputs, start, min(start + CALIBRATION_BATCH, samples.samples))
 
 
-def map_matrices(matrices: MatrixProgram, target: Target, options: Options, trace: Trace) -> PlacedProgram:
-    """Cut integer matrices into blocks and put them on the target's crossbars."""
+@dataclass
+class Samples:
+    """What calibrates: the samples given for it, else those of the data, else random ones."""
+
+    graph: Graph
+    calibration: DataSet | None
+    data: DataSet | None
+    options: Options
+
+    def chosen(self) -> tuple[DataSet, str]:
+        """Return the samples and where they come from."""
+        if self.calibration is not None:
+            return self.calibration, "calibration"
+        if self.data is not None:
+            return self.data, "data"
+        macs = sum(macs_of(node, self.graph) for node in self.graph.nodes)
+        return random_data(self.graph, self.options.seed, None, macs), "random"
+
+
+Chosen = Callable[[], tuple[DataSet, str]]
+"""What calibrates, and where it comes from."""
+
+
+class Seen:
+    """What a program's sums are on calibration samples; nothing is run before it is asked for."""
+
+    def __init__(self, matrices: MatrixProgram, samples: Chosen, trace: Trace) -> None:
+        self._matrices, self._samples, self._trace = matrices, samples, trace
+        self.origin = ""
+        """Where ranges come from, once there are any."""
+
+    @cached_property
+    def vectors(self) -> list[np.ndarray]:
+        """Return input vectors of each matrix."""
+        data, self.origin = self._samples()
+        count = min(data.samples, OBSERVED_SAMPLES)
+        runs = runs_of(self._matrices.batch, data.inputs, 0, count)
+        with self._trace.phase("observe"):
+            return capture(self._matrices, runs, count)
+
+    def sums(self, program: CrossbarProgram) -> Callable[[int], Observed]:
+        """Return what measures the sums of a matrix of a program, by its index."""
+        return lambda index: measure(program.matrices[index], self.vectors[index])
+
+    def partial_sums(self, program: CrossbarProgram) -> Callable[[int], tuple[float, float]]:
+        """Return what measures the partial sums of a matrix and their totals, by its index."""
+        return lambda index: largest_partial_sums(program.matrices[index], self.vectors[index])
+
+
+def map_matrices(
+    matrices: MatrixProgram, target: Target, options: Options, trace: Trace, samples: Chosen
+) -> tuple[PlacedProgram, str]:
+    """Cut integer matrices into blocks and put them on the target's crossbars.
+
+    Returns:
+        The program, and where its converters' ranges come from ('' where none were calibrated).
+    """
+    seen = Seen(matrices, samples, trace)
     program = trace.run(partition, matrices, target)
     program = trace.run(slice_inputs, program, target)
-    program = trace.run(flip_weights, program)
-    program = trace.run(assign_adcs, program)
+    by_samples = seen.sums(program) if target.weights.flip_by == "measured" else None
+    program = trace.run(flip_weights, program, by_samples)
+    program = trace.run(assign_adcs, program, target, seen.sums(program))
+    program = trace.run(assign_partial_sums, program, target, seen.partial_sums(program))
     program = trace.run(replicate, program, copies_of(program, target, options))
     placed = trace.run(place, program, target)
-    return trace.run(schedule, placed, target)
+    return trace.run(schedule, placed, target), seen.origin
 
 
 def copies_of(program: CrossbarProgram, target: Target, options: Options) -> tuple[int, ...]:

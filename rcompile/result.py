@@ -12,6 +12,19 @@ from rcompile.verification.verify import Verified
 
 
 @dataclass(frozen=True)
+class Origins:
+    """Where ranges come from: 'model', 'calibration', 'data' or 'random'.
+
+    Attributes:
+        activations: those of activations.
+        converters: those of converters and partial sums; '' where none were calibrated.
+    """
+
+    activations: str
+    converters: str
+
+
+@dataclass(frozen=True)
 class Result:
     """Everything about one compilation.
 
@@ -21,7 +34,7 @@ class Result:
         graph: the model as loaded.
         compiled: what program.rcx holds.
         program_hash: digest of program.rcx.
-        ranges_from: where activation ranges come from: 'model', 'calibration', 'data' or 'random'.
+        origins: where ranges come from.
         ignored: what the user asked for that does not apply to a model that came quantized.
         verified: None where verification was switched off.
     """
@@ -34,6 +47,6 @@ class Result:
     target: Target
     device: Device
     options: Options
-    ranges_from: str
+    origins: Origins
     ignored: tuple[str, ...]
     verified: Verified | None

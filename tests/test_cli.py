@@ -114,8 +114,22 @@ def test_print_ir_after_goes_to_stderr(tmp_path):
     assert "# after lower\nmatrix program digits_mlp\n" in result.stderr
 
 
-def test_a_lossy_looking_target_is_named(tmp_path):
-    result = run(tmp_path, str(MODELS / "digits_mlp.onnx"), "--set", "adc.bits=4", "--no-verify")
+def test_what_small_converters_cost_is_said(tmp_path):
+    arguments = (str(MODELS / "digits_mlp.onnx"), "--set", "adc.bits=3", "--data", str(MODELS / "digits_test.npz"))
+    result = run(tmp_path, *arguments)
+    assert result.returncode == 0
+    report = report_of(tmp_path / "digits_mlp.rcompile")
+    (found,) = [item for item in report.diagnostics if item.code == "ROUNDED_SUMS"]
+    assert "fc1, fc2, fc3 need converters of up to 7 bits to lose nothing and have 3 (uniform)" in found.message
+    assert not any(layer.lossless for layer in report.layers)
+    assert report.verification.exact.status == "pass"
+    assert report.verification.accuracy.ideal < report.verification.accuracy.quantized
+
+
+def test_lossless_converters_beyond_the_target_are_named(tmp_path):
+    settings = ("--set", "adc.bits=4", "--set", "adc.resolution=lossless")
+    result = run(tmp_path, str(MODELS / "digits_mlp.onnx"), *settings, "--no-verify")
+    assert result.returncode == 0
     assert result.returncode == 0
     found = [
         item for item in report_of(tmp_path / "digits_mlp.rcompile").diagnostics if item.code == "ADC_BEYOND_TARGET"

@@ -55,18 +55,36 @@ class Crossbars:
 
 
 def block_levels(item: CrossbarMatrix, block: np.void) -> NDArray[np.integer]:
-    """Return the levels of a block's cells: its slice of the codes, inverted in flipped columns."""
+    """Return the levels of a block's cells: its slice of the codes, inverted in flipped columns.
+
+    Where a weight's pair of cells stands in one column, rows alternate: the level, then its partner.
+    """
     rows = slice(block["row_start"], block["row_stop"])
     columns = slice(block["column_start"], block["column_stop"])
     weight_slice = item.weight_slices[block["weight_slice"]]
     levels = weight_slice.of(item.encoding.codes[block["polarity"], block["group"], rows, columns])
+    if item.rows_per_weight == 2:
+        negative = item.encoding.polarities == 2
+        other = weight_slice.of(item.encoding.codes[1, block["group"], rows, columns]) if negative else None
+        pair = [levels, weight_slice.mask - levels if other is None else other]
+        return np.stack(pair, axis=1).reshape(-1, levels.shape[1])
     flips = block_flips(item, block)
-    return levels if flips is None else np.where(flips, weight_slice.mask - levels, levels)
+    if flips is None:
+        return levels
+    by_row = np.repeat(flips, np.diff(cuts_within(item, block)), axis=0)
+    return np.where(by_row, weight_slice.mask - levels, levels)
+
+
+def cuts_within(item: CrossbarMatrix, block: np.void) -> NDArray[np.int64]:
+    """Return the borders of a block's sections."""
+    sections = item.sections_of(int(block["row_start"]), int(block["row_stop"]))
+    return np.array(item.read_cuts[sections.start : sections.stop + 1])
 
 
 def block_flips(item: CrossbarMatrix, block: np.void) -> NDArray[np.bool_] | None:
-    """Return which columns of a block are stored inverted; None where the scheme inverts none."""
+    """Return (sections, columns): which columns of a block are stored inverted; None where the scheme inverts none."""
     if item.flips is None:
         return None
-    part = item.row_cuts.index(int(block["row_start"]))
-    return item.flips[block["group"], part, block["weight_slice"], block["column_start"] : block["column_stop"]]
+    sections = item.sections_of(int(block["row_start"]), int(block["row_stop"]))
+    own = slice(sections.start, sections.stop)
+    return item.flips[block["group"], own, block["weight_slice"], block["column_start"] : block["column_stop"]]

@@ -8,10 +8,11 @@ as it is by the reference, to which this engine is equal bit for bit (tests/back
 import numpy as np
 from numpy.typing import NDArray
 
-from rcompile.backends.cells import Crossbars, block_flips
-from rcompile.backends.reference import copy_of_vector, corrected
+from rcompile.backends.cells import Crossbars, block_flips, cuts_within
+from rcompile.backends.correction import copy_of_vector, corrected
 from rcompile.errors import InternalError
 from rcompile.ir.crossbar import CrossbarMatrix
+from rcompile.ir.encoding import SignScheme
 from rcompile.ir.placed import PlacedProgram
 
 FLOAT32_EXACT = 2**24
@@ -27,15 +28,21 @@ class Functional:
         placed: the program.
         crossbars: its cells, where another engine has them already.
         keep: keep what was read back for the next vectors; else only one matrix is held at a time.
+        ideal_converters: take sums as they are, whatever converters the program has.
     """
 
     name = "functional"
 
-    def __init__(self, placed: PlacedProgram, crossbars: Crossbars | None = None, *, keep: bool = True) -> None:
+    def __init__(
+        self,
+        placed: PlacedProgram,
+        crossbars: Crossbars | None = None,
+        *,
+        keep: bool = True,
+        ideal_converters: bool = False,
+    ) -> None:
         self._keep = keep
-        for item in placed.program.matrices:
-            if item.adc is None or not item.adc.lossless:
-                raise InternalError(f"{item.matrix.name} has lossy converters: the functional engine cannot run it")
+        self._ideal = ideal_converters
         self.placed = placed
         self.crossbars = crossbars or Crossbars(placed)
         self._weights: dict[tuple[int, int], np.ndarray] = {}
@@ -43,12 +50,17 @@ class Functional:
     def accumulate(self, index: int, vectors: np.ndarray) -> NDArray[np.int64]:
         """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""
         item = self.placed.program.matrices[index]
+        if not self._ideal and not item.lossless:
+            raise InternalError(f"{item.matrix.name} rounds its sums: the functional engine cannot run it")
+        inputs = item.presented.inputs_of(vectors)
         sums = np.empty((len(vectors), item.matrix.groups, item.matrix.columns))
         copies = copy_of_vector(item, np.arange(len(vectors)))
         for replica in range(item.replicas):
             own = slice(None) if item.replicas == 1 else np.flatnonzero(copies == replica)
-            sums[own] = product(vectors[own], self.effective_weights(index, replica), item.matrix.input.bits)
-        return corrected(item, sums, vectors)
+            sums[own] = product(inputs[own], self.effective_weights(index, replica), item.presented.largest)
+        if item.encoding.scheme is SignScheme.XNOR_PAIR:
+            sums *= 2  # as its pairs of cells add up
+        return corrected(item, sums[None], inputs)
 
     def effective_weights(self, index: int, replica: int) -> np.ndarray:
         """Return what the cells of one copy hold, recombined: (G, K, N), codes[0] - codes[1]."""
@@ -67,19 +79,20 @@ class Functional:
             for block, place in zip(self.placed.program.blocks[blocks], self.placed.places[blocks], strict=True):
                 rows = slice(block["row_start"], block["row_stop"])
                 columns = slice(block["column_start"], block["column_stop"])
-                height, width = rows.stop - rows.start, columns.stop - columns.start
+                height = (rows.stop - rows.start) * item.rows_per_weight
+                width = columns.stop - columns.start
                 cells = image[place["row"] : place["row"] + height, place["column"] : place["column"] + width]
                 total[block["group"], rows, columns] += signed(item, block, cells).astype(total.dtype)
         return total
 
 
-def product(vectors: np.ndarray, weights: np.ndarray, input_bits: int) -> NDArray[np.float64]:
-    """Return vectors (V, G, K) times weights (G, K, N) as (V, G, N), exactly.
+def product(vectors: np.ndarray, weights: np.ndarray, largest_input: int) -> NDArray[np.float64]:
+    """Return vectors (V, G, K) times weights (G, K, N) as (V, G, N), exactly; no input is larger than stated.
 
     In float32 as many rows at once as cannot exceed 2^24, in float64 where that are too few.
     """
-    largest = max(int(weights.max(initial=0)), -int(weights.min(initial=0)), 1) * (2**input_bits - 1)
-    rows = FLOAT32_EXACT // largest
+    largest = max(int(weights.max(initial=0)), -int(weights.min(initial=0)), 1) * largest_input
+    rows = FLOAT32_EXACT // max(largest, 1)
     kind: type[np.float32 | np.float64] = np.float32 if rows >= FEWEST_ROWS else np.float64
     step = rows if kind is np.float32 else weights.shape[1]
     total = np.zeros((vectors.shape[1], len(vectors), weights.shape[2]))
@@ -90,10 +103,15 @@ def product(vectors: np.ndarray, weights: np.ndarray, input_bits: int) -> NDArra
 
 
 def signed(item: CrossbarMatrix, block: np.void, cells: np.ndarray) -> np.ndarray:
-    """Return what a block's cells contribute to the weights."""
+    """Return what a block's cells contribute to the weights, (K, N) of its rows and columns."""
     weight_slice = item.weight_slices[block["weight_slice"]]
-    flips = block_flips(item, block)
     levels = cells.astype(np.int32)
+    if item.rows_per_weight == 2:
+        levels = levels[::2] - levels[1::2]
+        if item.encoding.polarities == 1:  # a level and its complement
+            levels = (levels + weight_slice.mask) // 2
+    flips = block_flips(item, block)
     if flips is not None:
-        levels = np.where(flips, weight_slice.mask - levels, levels)
+        by_row = np.repeat(flips, np.diff(cuts_within(item, block)), axis=0)
+        levels = np.where(by_row, weight_slice.mask - levels, levels)
     return levels * ((-1 if block["polarity"] else 1) * 2**weight_slice.shift)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from rcompile.errors import InputError
+from rcompile.errors import InputError, InternalError
 from rcompile.ir.matrix import Matrix, Window
 
 
@@ -17,31 +17,36 @@ def vectors_of(matrix: Matrix, codes: np.ndarray) -> np.ndarray:
         codes: (samples, C, *spatial) for a window, else (..., K).
 
     Returns:
-        (vectors, G, K) unsigned: code - minimum. Padding holds the zero point. Row order: channel, then kernel.
+        (vectors, G, K) unsigned: (code - minimum) / step. Padding holds the zero point. Row order: channel, then
+        kernel.
 
     Raises:
         InputError: a code is none of the input's, which uses fewer bits than its type has.
     """
-    low = matrix.input.minimum
-    width = matrix.input.bits
+    read = matrix.input
+    low, width = read.minimum, read.bits
+    high = low + read.step * (2**width - 1)
     if (
-        width < 8 * codes.dtype.itemsize
+        (width < 8 * codes.dtype.itemsize or read.step > 1)
         and codes.size
-        and not low <= int(codes.min()) <= int(codes.max()) < low + 2**width
+        and not low <= int(codes.min()) <= int(codes.max()) <= high
     ):
         raise InputError(
-            f"its input '{matrix.input.tensor}' takes values that its {width} bits do not hold "
-            "(NaN before it was quantized?)",
+            f"its input '{read.tensor}' takes values that its {width} bits do not hold (NaN before it was quantized?)",
             at=matrix.origin,
             hint="check the weights of the model and the samples",
         )
     kind = np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint32
     unsigned = (codes.astype(np.int32) - low).astype(kind)
+    if read.step > 1:
+        if (unsigned % read.step).any():
+            raise InternalError(f"'{read.tensor}' takes a value between {low} and {high} that was proven impossible")
+        unsigned = (unsigned // read.step).astype(kind)
     window = matrix.window
     if window is None:
         return unsigned.reshape(-1, 1, matrix.rows)
     axes = len(window.kernel)
-    padded = padded_input(unsigned, window, matrix.input.zero_point - low)
+    padded = padded_input(unsigned, window, (read.zero_point - low) // read.step)
     reach = tuple((k - 1) * d + 1 for k, d in zip(window.kernel, window.dilations, strict=True))
     views = sliding_window_view(padded, reach, axis=tuple(range(2, 2 + axes)))
     picked = views[

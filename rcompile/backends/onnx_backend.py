@@ -10,7 +10,7 @@ digitally, as in any compiled model.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import onnx
@@ -69,10 +69,16 @@ def quantized(graph: Graph, feeds: Feeds, precision: Precision) -> Graph:
     return quantize(graph, ranges, precision)
 
 
+def no_samples() -> NoReturn:
+    """Lossless converters are never calibrated."""
+    raise InternalError("a conformance case asks for calibration samples")
+
+
 def runner_of(program: MatrixProgram) -> Any:  # noqa: ANN401 - a function from inputs to outputs
     """Return what executes a program: crossbar by crossbar where it has any."""
     if program.matrices:
-        placed = map_matrices(program, resolve_target("isaac"), Options(), Trace())
+        target = resolve_target("isaac", {"adc.resolution": "lossless"})
+        placed, _ = map_matrices(program, target, Options(), Trace(), no_samples)
         return Executor(Reference(placed)).run_once
     interpreter = Interpreter(program, no_product)
     return lambda feeds: interpreter.run([feeds])[0]

@@ -1,21 +1,25 @@
 """The reference: what a program means, crossbar by crossbar, cycle by cycle.
 
 It reads nothing but the placed program: cells are programmed from the block table and the places, rows are driven
-with input slices, column sums pass the ADC, and the shift-and-add follows the reduction list. Plain numpy; every
-number is an integer below 2^24 held in float32 (products) or float64 (accumulators), so that sums are exact in
-any order. docs/semantics.md gives the formulas, in the same order.
+with input slices, a section at a time, column sums pass the converters, and the shift-and-add follows the reduction
+list. Plain numpy; every number is an integer below 2^24 held in float32 (products) or float64 (accumulators), so that
+sums are exact in any order. docs/semantics.md gives the formulas, in the same order.
 """
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from rcompile.backends.cells import Crossbars, block_flips
-from rcompile.ir.crossbar import CrossbarMatrix, exact_adc_bits
+from rcompile.backends.cells import Crossbars
+from rcompile.backends.correction import copy_of_vector, corrected
+from rcompile.backends.reading import Readout, readouts
+from rcompile.ir.converter import convert
+from rcompile.ir.crossbar import CrossbarMatrix
+from rcompile.ir.encoding import InputSlice
 from rcompile.ir.graph import Array
 from rcompile.ir.placed import PlacedProgram
 
@@ -27,13 +31,20 @@ CHUNK_ELEMENTS = 2**20
 
 
 class Reference:
-    """Accumulators of each matrix of a program, computed by its crossbars."""
+    """Accumulators of each matrix of a program, computed by its crossbars.
+
+    Args:
+        placed: the program.
+        ideal_converters: take the sums of layers that round them as they are: what the mapping alone computes.
+    """
 
     name = "reference"
 
-    def __init__(self, placed: PlacedProgram) -> None:
+    def __init__(self, placed: PlacedProgram, *, ideal_converters: bool = False) -> None:
         self.placed = placed
         self.crossbars = Crossbars(placed)
+        self._ideal = ideal_converters
+        self._groups: dict[tuple[int, int], list[list[Readout]]] = {}
 
     def accumulate(
         self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None
@@ -50,6 +61,8 @@ class Reference:
         width = item.matrix.columns * len(item.weight_slices) * item.encoding.polarities
         count = max(1, CHUNK_ELEMENTS // (item.matrix.groups * (item.matrix.rows + width)))
         starts = range(0, len(vectors), count)
+        for replica in range(item.replicas):
+            self._readouts(index, replica)  # before the threads that read them
         # narrow products gain nothing from threads inside BLAS; chunks are independent and their sums exact
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
             chunks = (slice(start, start + count) for start in starts)
@@ -57,140 +70,123 @@ class Reference:
 
     def _chunk(self, index: int, vectors: np.ndarray, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         item = self.placed.program.matrices[index]
+        inputs = item.presented.inputs_of(vectors)
         # vectors last, so that what is done to a column runs along memory
-        columns = np.ascontiguousarray(vectors.transpose(1, 2, 0))
-        sums = np.zeros((item.matrix.groups, item.matrix.columns, len(vectors)))
+        columns = np.ascontiguousarray(inputs.transpose(1, 2, 0))
+        # rounded partial sums are added up by row partition first
+        partitions = 1 if self._takes_as_ideal(item) or item.sums_exactly else item.row_partitions
+        sums = np.zeros((partitions, item.matrix.groups, item.matrix.columns, len(vectors)))
         copies = copy_of_vector(item, positions)
         for replica in range(item.replicas):
             own = slice(None) if item.replicas == 1 else np.flatnonzero(copies == replica)
-            part = np.zeros_like(sums[:, :, own])
-            for crossbar, blocks in self.crossbars.of(index, replica):
-                self._read(item, crossbar, blocks, columns[:, :, own], part)
-            sums[:, :, own] += part
-        return corrected(item, sums.transpose(2, 0, 1), vectors)
+            part = np.zeros_like(sums[..., own])
+            for group in self._readouts(index, replica):
+                self._read(item, group, columns[:, :, own], part)
+            sums[..., own] += part
+        return corrected(item, sums.transpose(0, 3, 1, 2), inputs)
 
-    def _read(self, item: CrossbarMatrix, crossbar: int, blocks: NDArray[np.int32], inputs: Array, sums: Array) -> None:
-        """Drive one crossbar with all input slices; shift and add each block's columns into `sums`.
+    def _takes_as_ideal(self, item: CrossbarMatrix) -> bool:
+        """Tell whether a matrix's rounding is left out; what claims to lose nothing must show it."""
+        return self._ideal and not item.lossless
+
+    def _readouts(self, index: int, replica: int) -> list[list[Readout]]:
+        """Return what is read together of one copy of a matrix; that of one matrix is kept."""
+        if (index, replica) not in self._groups:
+            self._groups = {key: found for key, found in self._groups.items() if key[0] == index}
+            item = self.placed.program.matrices[index]
+            self._groups[index, replica] = list(readouts(item, self.placed, self.crossbars, index, replica))
+        return self._groups[index, replica]
+
+    def _read(self, item: CrossbarMatrix, group: list[Readout], inputs: Array, sums: Array) -> None:
+        """Drive one crossbar, or a pair of them, with all input slices; shift and add their columns into `sums`.
 
         Args:
             item: the matrix that is computed.
-            crossbar: which one.
-            blocks: the matrix's blocks on it.
-            inputs: (G, K, vectors) unsigned.
-            sums: (G, N, vectors), added to.
+            group: its readouts there.
+            inputs: (G, K, vectors) integers.
+            sums: (row partitions or 1, G, N, vectors), added to.
         """
-        levels = self.crossbars.levels(crossbar)
-        table, places = self.placed.program.blocks[blocks], self.placed.places[blocks]
-        kind: type[np.float32 | np.float64] = np.float32 if max_sum_bits(item) <= FLOAT32_BITS else np.float64
-        readings = [Reading.of(item, block, place) for block, place in zip(table, places, strict=True)]
-        bottom = max(reading.rows.stop for reading in readings)
-        right = max(reading.columns.stop for reading in readings)
-        driven = np.zeros((bottom, inputs.shape[2]), inputs.dtype)  # rows without input stay at zero
-        for reading in readings:
-            driven[reading.rows] = inputs[reading.group, reading.inputs]
-        cells: Array = levels[:bottom, :right].astype(kind).T
-        for cycle in item.input_slices:
-            rows: Array = cycle.of(driven).astype(kind)
-            codes = convert(item, cells @ rows)
-            totals: dict[tuple[int, int], Array] = {}
-            for reading in readings:
-                span = (reading.rows.start, reading.rows.stop)
-                if reading.flips is not None and span not in totals:
-                    totals[span] = np.ones(span[1] - span[0], kind) @ rows[reading.rows]
-                value = reading.true_sums(codes, totals.get(span))
-                sums[reading.group, reading.outputs] += value * float(reading.weight * 2**cycle.shift)
+        kind: type[np.float32 | np.float64] = np.float32 if item.sum_bits <= FLOAT32_BITS else np.float64
+        arrays = {readout.reading.crossbar for readout in group}
+        arrays |= {readout.minus.crossbar for readout in group if readout.minus is not None}
+        cells = {crossbar: self.crossbars.levels(crossbar).T.astype(kind) for crossbar in arrays}
+        for cycle, input_slice in enumerate(item.presented.slices):
+            digits = input_slice.of(inputs)
+            for read in reads(item, group):
+                found = {
+                    crossbar: values @ driven_rows(item, read, crossbar, digits, input_slice, values.shape[1])
+                    for crossbar, values in cells.items()
+                }
+                for readout, section in read:
+                    reading = readout.reading
+                    value = self._true_sums(item, readout, found, digits, (cycle, section))
+                    part = readout.partition if len(sums) > 1 else 0
+                    weight = float(reading.weight * input_slice.weight)
+                    sums[part, reading.group, reading.outputs] += value * weight
+
+    def _true_sums(
+        self, item: CrossbarMatrix, readout: Readout, sums: dict[int, Array], digits: Array, at: tuple[int, int]
+    ) -> Array:
+        """Return the sums that the converters of a readout stand for, polarities subtracted where that is analog."""
+        reading, minus = readout.reading, readout.minus
+        cycle, section = at
+        plain = sums[reading.crossbar][reading.columns]
+        if minus is not None:
+            plain = plain - sums[minus.crossbar][minus.columns]
+        rows = slice(item.read_cuts[section], item.read_cuts[section + 1])
+        top_digit = item.presented.slices[cycle].top
+        if self._takes_as_ideal(item):
+            return reading.true_sums(plain, digits, rows, top_digit)
+        polarity = 0 if item.analog else reading.polarity
+        place = (cycle, section, polarity, reading.weight_slice, reading.group, reading.outputs)
+        low, step, top = item.converter.tables(place)
+        value = reading.true_sums(convert(plain, low, step, top), digits, rows, top_digit)
+        skipped = top == 0
+        return np.where(skipped[:, None], value.dtype.type(0), value) if skipped.any() else value
 
 
-def copy_of_vector(item: CrossbarMatrix, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return which copy takes each vector: vector v of a sample goes to copy v mod R."""
-    return (positions % item.matrix.vectors) % item.replicas
+def reads(item: CrossbarMatrix, group: list[Readout]) -> Iterator[list[tuple[Readout, int]]]:
+    """Yield what is read together: everything at once, or section by section where rows are driven in parts."""
+    if item.reads_per_cycle == 1:
+        yield [(readout, readout.sections.start) for readout in group]
+        return
+    by_rows: dict[tuple[int, int], list[tuple[Readout, int]]] = {}
+    for readout in group:
+        for section in readout.sections:
+            by_rows.setdefault((readout.reading.rows.start, section), []).append((readout, section))
+    yield from by_rows.values()
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One block as it is read: where its columns stand, and what their codes count.
+def driven_rows(
+    item: CrossbarMatrix, read: list[tuple[Readout, int]], crossbar: int, digits: Array, cycle: InputSlice, height: int
+) -> Array:
+    """Return what the rows of a crossbar are driven with, (rows, vectors); rows that are not read stay at zero.
 
-    Attributes:
-        group: of the matrix.
-        inputs: rows of the group's matrix.
-        outputs: columns of the group's matrix.
-        rows: of the crossbar.
-        columns: of the crossbar.
-        weight: what one code counts: 2^shift of the weight slice, negative for the second polarity.
-        flips: columns stored inverted; None where there are none.
-        top: the largest level of the slice.
+    A pair of rows takes an input and what its scheme says for the second: the negative, or the complement.
     """
-
-    group: int
-    inputs: slice
-    outputs: slice
-    rows: slice
-    columns: slice
-    weight: int
-    flips: NDArray[np.bool_] | None
-    top: int
-
-    @classmethod
-    def of(cls, item: CrossbarMatrix, block: np.void, place: np.void) -> "Reading":
-        """Read a row of the block table and its place."""
-        inputs = slice(int(block["row_start"]), int(block["row_stop"]))
-        outputs = slice(int(block["column_start"]), int(block["column_stop"]))
-        row, column = int(place["row"]), int(place["column"])
-        weight_slice = item.weight_slices[block["weight_slice"]]
-        flips = block_flips(item, block)
-        return cls(
-            group=int(block["group"]),
-            inputs=inputs,
-            outputs=outputs,
-            rows=slice(row, row + inputs.stop - inputs.start),
-            columns=slice(column, column + outputs.stop - outputs.start),
-            weight=(-1 if block["polarity"] else 1) * 2**weight_slice.shift,
-            flips=flips if flips is not None and flips.any() else None,
-            top=weight_slice.mask,
-        )
-
-    def true_sums(self, codes: Array, total: Array | None) -> Array:
-        """Return the column sums that codes (columns, vectors) stand for.
-
-        Of columns stored inverted: top * sum(inputs) - code, with the sum `total` (vectors,) computed digitally.
-        """
-        own = codes[self.columns]
-        if self.flips is None or total is None:
-            return own
-        return np.where(self.flips[:, None], codes.dtype.type(self.top) * total - own, own)
-
-
-def max_sum_bits(item: CrossbarMatrix) -> int:
-    """Return the bits of the largest possible column sum."""
-    rows = max(np.diff(item.row_cuts))
-    return exact_adc_bits(
-        max(s.bits for s in item.input_slices), max(s.bits for s in item.weight_slices), int(rows), flipped=False
-    )
-
-
-def convert(item: CrossbarMatrix, sums: np.ndarray) -> np.ndarray:
-    """Return ADC codes of column sums: one code a level, clipped at 2^bits - 1."""
-    assert item.adc is not None
-    return np.minimum(sums, sums.dtype.type(2**item.adc.bits - 1))
-
-
-def corrected(item: CrossbarMatrix, sums: np.ndarray, vectors: np.ndarray) -> NDArray[np.int64]:
-    """Add what crossbars do not compute: accumulator = step * sums + offset * sum(inputs) - zero * sum(weights)."""
-    encoding, matrix = item.encoding, item.matrix
-    inputs = vectors.sum(axis=2, dtype=np.int64)
-    zero = matrix.input.zero_point - matrix.input.minimum
-    total = encoding.step * sums.astype(np.int64)
-    total += inputs[:, :, None] * encoding.offset
-    total -= zero * encoding.column_sums
-    return total.reshape(len(vectors), -1)
+    kind = np.float32 if item.sum_bits <= FLOAT32_BITS else np.float64
+    driven = np.zeros((height, digits.shape[2]), kind)
+    pair = item.rows_per_weight
+    for readout, section in read:
+        reading = readout.reading if readout.reading.crossbar == crossbar else readout.minus
+        if reading is None or reading.crossbar != crossbar:
+            continue
+        first, last = item.read_cuts[section], item.read_cuts[section + 1]
+        start = reading.rows.start + (first - reading.inputs.start) * pair
+        own: Array = digits[reading.group, first:last].astype(kind)
+        driven[start : start + (last - first) * pair : pair] = own
+        if pair == 2:
+            other = -own if item.encoding.polarities == 2 else cycle.top - own
+            driven[start + 1 : start + (last - first) * 2 : 2] = other
+    return driven
 
 
 def cell_reads(placed: PlacedProgram) -> int:
     """Return the cell reads of one inference: rows x columns x cycles of all blocks, times their vectors."""
     table = placed.program.blocks
-    area = (table["row_stop"] - table["row_start"]).astype(np.int64) * (table["column_stop"] - table["column_start"])
+    area = placed.program.heights() * (table["column_stop"] - table["column_start"])
     total = 0
     for index, item in enumerate(placed.program.matrices):
         cells = int(area[(table["matrix"] == index) & (table["replica"] == 0)].sum())
-        total += cells * len(item.input_slices) * item.matrix.vectors
+        total += cells * len(item.presented.slices) * item.matrix.vectors
     return total

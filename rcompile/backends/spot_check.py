@@ -16,7 +16,7 @@ class SpotCheck:
     """Accumulators by the functional engine; those of evenly spaced vectors are replaced by the reference's.
 
     Args:
-        placed: a lossless program.
+        placed: a program; converters that are lossy are taken as ideal.
         share: of each matrix's vectors that the reference computes; at least one vector.
     """
 
@@ -25,8 +25,8 @@ class SpotCheck:
     def __init__(self, placed: PlacedProgram, share: float) -> None:
         self.placed = placed
         self._share = share
-        self._reference = Reference(placed)
-        self._functional = Functional(placed, self._reference.crossbars, keep=False)
+        self._reference = Reference(placed, ideal_converters=True)
+        self._functional = Functional(placed, self._reference.crossbars, keep=False, ideal_converters=True)
 
     def accumulate(self, index: int, vectors: np.ndarray) -> NDArray[np.int64]:
         """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""

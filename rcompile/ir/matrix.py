@@ -72,13 +72,17 @@ class Window:
 
 @dataclass(frozen=True)
 class InputCode:
-    """The integer input tensor of a matrix: value = code - zero_point, minimum <= code < minimum + 2^bits."""
+    """The integer input tensor of a matrix: value = code - zero_point, code = minimum + step * u, 0 <= u < 2^bits.
+
+    `step` is 2 where codes are -1 and +1 only (binary activations), else 1.
+    """
 
     tensor: str
     dtype: str
     bits: int
     minimum: int
     zero_point: int
+    step: int = 1
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,9 @@ class Matrix:
                 f"{self.name}: a weight exceeds {self.weight_bits} bits",
             )
             require((steps % self.weight_step[:, None, :] == 0).all(), f"{self.name}: a weight is off its grid")
-        largest = 2**self.input.bits * (int(top.max()) + int(np.abs(self.weight_low).max())) * self.rows
+        largest = (
+            self.input.step * 2**self.input.bits * (int(top.max()) + int(np.abs(self.weight_low).max())) * self.rows
+        )
         require(largest < ACCUMULATOR_LIMIT, f"{self.name}: an accumulator may need {largest.bit_length()} bits")
         require(self.epilogue.scale.shape == (self.groups * self.columns,), f"{self.name}: wrong number of scales")
 

@@ -106,7 +106,7 @@ class PlacedProgram:
         self.floorplan.verify()
         require(len(blocks) == len(places), "a block has no place")
         require(np.array_equal(np.sort(self.reduction), np.arange(len(blocks))), "a partial sum is not reduced once")
-        bottom = places["row"] + blocks["row_stop"] - blocks["row_start"]
+        bottom = places["row"] + self.program.heights()
         right = places["column"] + blocks["column_stop"] - blocks["column_start"]
         require(places["row"].min() >= 0 and bottom.max() <= program.crossbar_rows, "a block leaves its crossbar")
         require(places["column"].min() >= 0 and right.max() <= program.crossbar_columns, "a block leaves its crossbar")

@@ -8,9 +8,7 @@ in proportion to the crossbars that they hold. Model inputs and outputs come fro
 import numpy as np
 from numpy.typing import NDArray
 
-from rcompile.ir.crossbar import CrossbarProgram
-
-PARTIAL_SUM_BYTES = 4
+from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram
 
 
 def tile_flows(
@@ -29,19 +27,23 @@ def tile_flows(
     for index, item in enumerate(program.matrices):
         if np.count_nonzero(counts[index]) > 1:
             own = program.blocks["matrix"] == index
-            flows[:, homes[index]] += partial_sum_bytes(
-                program.blocks[own], tile[own], tiles, item.matrix.vectors, item.replicas
-            )
+            sent = partial_sums_sent(program.blocks[own], tile[own], tiles, item.matrix.vectors, item.replicas)
+            flows[:, homes[index]] += sent * bytes_each(item)
     np.fill_diagonal(flows, 0)
     return flows
 
 
-def partial_sum_bytes(
+def bytes_each(item: CrossbarMatrix) -> int:
+    """Return the bytes of one partial sum."""
+    return item.partial_sums.bytes_each if item.partial_sums is not None else 4
+
+
+def partial_sums_sent(
     blocks: NDArray[np.void], tile: NDArray[np.integer], tiles: int, vectors: int, replicas: int
 ) -> NDArray[np.int64]:
-    """Return what each tile sends home: one sum per output column that it holds, and vector."""
+    """Return how many sums each tile sends home: one per output column that it holds, and vector."""
     keys = np.stack([tile, blocks["replica"], blocks["group"], blocks["column_start"], blocks["column_stop"]], axis=1)
     unique = np.unique(keys, axis=0)
     sent = np.zeros(tiles, np.int64)
     np.add.at(sent, unique[:, 0], unique[:, 4] - unique[:, 3])
-    return sent * -(-vectors // replicas) * PARTIAL_SUM_BYTES
+    return sent * -(-vectors // replicas)

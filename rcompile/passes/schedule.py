@@ -1,6 +1,7 @@
 """When each matrix computes, in a layer pipeline.
 
-A matrix takes ceil(vectors / replicas) * input cycles * read cycle. It starts when the producers of its input have
+A matrix takes ceil(vectors / replicas) * input cycles * sections read one after another * read cycle; a pulse of b bits
+lasts 2^b - 1 read cycles. It starts when the producers of its input have
 made its first window: for a convolution the rows that the kernel spans, for a product everything. It stops no
 earlier than it can after its last producer. Digital operators and transfers are taken to keep pace.
 """
@@ -20,9 +21,10 @@ def schedule(placed: PlacedProgram, target: Target) -> PlacedProgram:
     for edge in program.source.edges:
         producers.setdefault(edge.consumer, []).append(edge.producer)
     stages: dict[int, Stage] = {}
+    cycle_s = target.timing.read_cycle_s
     for index in program.source.matrix_order():
         item = program.matrices[index]
-        busy = vector_slots(item) * len(item.input_slices) * target.timing.read_cycle_s
+        busy = vector_slots(item) * reads(item, pulses=target.inputs.encoding == "pulse_width") * cycle_s
         before = [stages[p] for p in producers.get(index, []) if p in stages]  # not what a loop carries back
         share = first_window(item)
         start = max((first_input(s, program.matrices[s.matrix], share) for s in before), default=0.0)
@@ -30,6 +32,12 @@ def schedule(placed: PlacedProgram, target: Target) -> PlacedProgram:
         stop = max([start + busy, *(s.stop_s + one_vector for s in before)])
         stages[index] = Stage(index, start, stop, busy)
     return replace(placed, stages=tuple(stages.values()))
+
+
+def reads(item: CrossbarMatrix, *, pulses: bool) -> int:
+    """Return the read cycles of one vector."""
+    cycles = sum(s.top if pulses else 1 for s in item.presented.slices)
+    return cycles * item.reads_per_cycle
 
 
 def first_input(producer: Stage, item: CrossbarMatrix, share: float) -> float:

@@ -5,18 +5,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
+from math import prod
 
 import numpy as np
 
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.graph import Value
 from rcompile.ir.placed import PlacedProgram
-from rcompile.mapper.traffic import PARTIAL_SUM_BYTES
 from rcompile.report.diagnostics import diagnose
 from rcompile.report.schema import (
     SCHEMA_VERSION,
     Accuracy,
     AdcBits,
+    ConverterInfo,
     Exact,
     LayerCheck,
     LayerInfo,
@@ -25,6 +26,7 @@ from rcompile.report.schema import (
     ModelInfo,
     OperatorInfo,
     Packing,
+    PartialSumInfo,
     Phase,
     PlacementInfo,
     Programming,
@@ -45,7 +47,8 @@ def build_report(
 ) -> Report:
     """Compute a report; everything but times and memory depends on the inputs only."""
     placed = result.compiled.placed
-    layers = [layer_info(placed, index) for index in range(len(placed.program.matrices))]
+    unit = result.target.crossbar.unit_columns
+    layers = [layer_info(placed, index, unit) for index in range(len(placed.program.matrices))]
     return Report(
         schema_version=SCHEMA_VERSION,
         tool=Tool(name="rcompile", version=metadata.version("rcompile")),
@@ -105,20 +108,19 @@ def model_info(result: Result) -> ModelInfo:
         parameters=source.parameters,
         operators=operators,
         quantized_by=result.compiled.quantized_by,
-        ranges_from=result.ranges_from,
+        ranges_from=result.origins.activations,
+        converter_ranges_from=result.origins.converters,
     )
 
 
-def layer_info(placed: PlacedProgram, index: int) -> LayerInfo:
+def layer_info(placed: PlacedProgram, index: int, unit_columns: int) -> LayerInfo:
     """Describe one matrix operator on its crossbars."""
     item = placed.program.matrices[index]
-    matrix, adc = item.matrix, item.adc
-    assert adc is not None
+    matrix, adc, sums = item.matrix, item.converter, partial_sum_info(item)
     own = placed.program.blocks["matrix"] == index
     crossbars = np.unique(placed.places["crossbar"][own])
     cells = used_cells(item)
     stage = next(stage for stage in placed.stages if stage.matrix == index)
-    row_partitions = len(item.row_cuts) - 1
     size = placed.program.crossbar_rows * placed.program.crossbar_columns
     return LayerInfo(
         name=matrix.name,
@@ -130,33 +132,79 @@ def layer_info(placed: PlacedProgram, index: int) -> LayerInfo:
         macs=matrix.macs,
         weight_bits=matrix.weight_bits,
         input_bits=matrix.input.bits,
-        weight_slices=[SliceInfo(shift=s.shift, bits=s.bits) for s in item.weight_slices],
-        input_cycles=len(item.input_slices),
+        weight_slices=[SliceInfo(shift=s.shift, bits=s.bits, memory=str(s.memory)) for s in item.weight_slices],
+        input_cycles=len(item.presented.slices),
+        reads_per_cycle=item.reads_per_cycle,
+        input_scheme=str(item.presented.scheme),
         sign_scheme=str(item.encoding.scheme),
-        row_partitions=row_partitions,
-        column_partitions=len(item.column_cuts) - 1,
+        subtraction="analog" if item.analog else "digital",
+        unit_columns=unit_columns * len(crossbars) if item.needs_input_sums else 0,
+        row_partitions=item.row_partitions,
+        column_partitions=item.column_partitions,
         blocks=int(own.sum()),
         crossbars=len(crossbars),
         replicas=item.replicas,
         tiles=[int(t) for t in np.unique(placed.tile_of(crossbars))],
-        adc_bits_required=AdcBits(paper=adc.paper, exact=adc.exact),
-        adc_bits=adc.bits,
-        lossless=adc.lossless,
+        adc_bits_required=AdcBits(
+            paper=adc.paper,
+            exact=adc.exact,
+            weights=adc.column.most,
+            weights_mean=adc.column.mean,
+            weights_unflipped=adc.unflipped.most,
+            weights_unflipped_mean=adc.unflipped.mean,
+        ),
+        adc_bits=adc.widest,
+        lossless=item.lossless,
+        converters=converter_info(item),
         flipped_columns=0 if item.flips is None else int(item.flips.sum()),
         utilization=cells / (len(crossbars) * size),
         start_s=stage.start_s,
         stop_s=stage.stop_s,
         latency_s=stage.busy_s,
         energy_j=None,
-        partial_sum_bytes=row_partitions * matrix.groups * matrix.columns * matrix.vectors * PARTIAL_SUM_BYTES,
+        partial_sums=sums,
+        partial_sum_bytes=sums.bytes,
         traffic_bytes=sum(edge.bytes for edge in placed.program.source.edges if edge.consumer == index),
         writes=cells,
     )
 
 
+def converter_info(item: CrossbarMatrix) -> ConverterInfo:
+    """Describe a matrix's converters."""
+    adc = item.converter
+    skipped = float((adc.bits == 0).mean())
+    every = prod(item.conversions) * item.matrix.vectors
+    return ConverterInfo(
+        kind=adc.kind,
+        bits_least=int(adc.bits.min()),
+        bits_most=adc.widest,
+        bits_mean=float(adc.bits.mean()),
+        conversions=round(every * (1 - skipped)),
+        skipped_share=skipped,
+        lossless=adc.lossless,
+    )
+
+
+def partial_sum_info(item: CrossbarMatrix) -> PartialSumInfo:
+    """Describe a matrix's partial sums."""
+    sums = item.partial_sums
+    assert sums is not None
+    quantizer, merge = sums.quantizer, sums.merge
+    return PartialSumInfo(
+        count=sums.count,
+        bits=sums.bits,
+        adder_tree_depth=sums.depth,
+        bytes=sums.bytes,
+        rounded_bits=None if quantizer is None else quantizer.bits,
+        rounded_step=None if quantizer is None else quantizer.step,
+        merged_step=None if merge is None else merge.step,
+    )
+
+
 def used_cells(item: CrossbarMatrix) -> int:
     """Return the cells that hold a matrix, all copies."""
-    return item.matrix.weights.size * len(item.weight_slices) * item.encoding.polarities * item.replicas
+    per_weight = item.encoding.scheme.block_polarities * item.rows_per_weight
+    return item.matrix.weights.size * len(item.weight_slices) * per_weight * item.replicas
 
 
 def totals(placed: PlacedProgram, layers: Sequence[LayerInfo]) -> Totals:

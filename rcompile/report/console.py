@@ -107,9 +107,18 @@ def figures_of(layer: LayerInfo) -> tuple[str, ...]:
         f"{layer.weight_bits}b/{layer.input_bits}b",
         f"{layer.crossbars:,}",
         f"{100 * layer.utilization:.0f} %",
-        f"{layer.adc_bits} b",
+        adc_text(layer),
         si(layer.latency_s, "s"),
     )
+
+
+def adc_text(layer: LayerInfo) -> str:
+    """Return the resolution of a layer's converters."""
+    found = layer.converters
+    if found.kind == "none":
+        return "none"
+    bits = f"{found.bits_most}" if found.bits_least == found.bits_most else f"{found.bits_least}-{found.bits_most}"
+    return f"{bits} b{'' if layer.lossless else ' lossy'}"
 
 
 def print_verdict(report: Report, console: Console) -> None:
@@ -121,9 +130,10 @@ def print_verdict(report: Report, console: Console) -> None:
     if exact.status == "fail":
         console.print(f"[bold red]FAIL[/] {escape(exact.reason)}")
     else:
+        ideal = "" if all(layer.lossless for layer in report.layers) else ", converters taken as ideal"
         console.print(
             f"[bold green]PASS[/] {plural(len(exact.layers), 'layer')}, each equal to integer arithmetic bit for bit, "
-            f"on {plural(exact.samples, 'sample')}"
+            f"on {plural(exact.samples, 'sample')}{ideal}"
         )
     if accuracy is not None:
         parts = [

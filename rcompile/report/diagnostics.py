@@ -20,6 +20,7 @@ def diagnose(result: Result) -> list[Diagnostic]:
     """Return the diagnostics of a compilation, gravest first."""
     found = [
         *adc_beyond_target(result),
+        *rounded_sums(result),
         *digital_products(result),
         *uncounted_products(result),
         *ignored_options(result),
@@ -45,12 +46,12 @@ def listed(names: Sequence[str]) -> str:
 
 
 def adc_beyond_target(result: Result) -> list[Diagnostic]:
-    """Warn where losslessness takes finer converters than the target has."""
+    """Warn where losslessness was asked for and takes finer converters than the target has."""
     have = result.target.adc.bits
     needs = {
-        item.matrix.name: item.adc.bits
+        item.matrix.name: item.converter.widest
         for item in result.compiled.placed.program.matrices
-        if item.adc is not None and item.adc.bits > have
+        if item.converter.widest > have
     }
     if not needs:
         return []
@@ -61,7 +62,35 @@ def adc_beyond_target(result: Result) -> list[Diagnostic]:
             node=next(iter(needs)),
             message=f"{listed(list(needs))} need converters of up to {max(needs.values())} bits to lose nothing; "
             f"{result.target.name} has {have} bits: what each layer needs was assumed",
-            hint="fewer rows (crossbar.rows), cell bits or DAC bits, or weights.sign = offset_flip, need fewer",
+            hint="leave adc.resolution out to see what the target's converters cost; fewer rows (crossbar.rows), cell "
+            "bits or DAC bits, or weights.sign=offset_flip, need fewer",
+        )
+    ]
+
+
+def rounded_sums(result: Result) -> list[Diagnostic]:
+    """Warn where converters or partial sums round, and say by what."""
+    items = [item for item in result.compiled.placed.program.matrices if not item.lossless]
+    if not items:
+        return []
+    names = [item.matrix.name for item in items]
+    adc = result.target.adc
+    needed = max(item.converter.column.most for item in items)
+    if any(not item.converter.lossless for item in items):
+        what = f"need converters of up to {needed} bits to lose nothing and have {adc.bits} ({adc.resolution})"
+    else:
+        what = f"round their partial sums to {result.target.partial_sums.bits} bits"
+    origin = result.origins.converters
+    seen = f"; ranges were calibrated on {'random inputs' if origin == 'random' else origin} samples" if origin else ""
+    return [
+        Diagnostic(
+            severity="warning",
+            code="ROUNDED_SUMS",
+            node=names[0],
+            message=f"{listed(names)} {what}{seen.replace('inputs samples', 'inputs')}: the accuracy of the mapped "
+            "program includes what that costs",
+            hint="adc.resolution=lossless assumes converters that lose nothing; fewer rows (crossbar.rows, "
+            "crossbar.rows_at_once), cell bits or DAC bits, or weights.sign=offset_flip, need fewer bits",
         )
     ]
 
@@ -159,7 +188,7 @@ def random_weights(result: Result) -> list[Diagnostic]:
 
 def random_ranges(result: Result) -> list[Diagnostic]:
     """Warn where activation ranges rest on random inputs."""
-    if result.ranges_from != "random":
+    if result.origins.activations != "random":
         return []
     return [
         Diagnostic(
@@ -267,7 +296,8 @@ def limited_work(result: Result) -> list[Diagnostic]:
 def rounding(result: Result) -> list[Diagnostic]:
     """Note where onnxruntime's floating-point kernels round differently."""
     found = result.verified
-    if found is None or not found.exact.passed:
+    lossless = all(item.lossless for item in result.compiled.placed.program.matrices)
+    if found is None or not found.exact.passed or not lossless:
         return []
     if found.accuracy.output_difference <= REAL_TOLERANCE * found.accuracy.output_range:
         return []

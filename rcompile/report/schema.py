@@ -56,27 +56,72 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """'model': it came quantized; 'rcompile': post-training quantization."""
     ranges_from: str
     """Where activation ranges come from: 'model', 'calibration', 'data' or 'random'."""
+    converter_ranges_from: str
+    """Where the ranges of converters and partial sums come from; '' where none were calibrated."""
 
 
 class SliceInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Bits shift..shift+bits-1."""
+    """Bits shift..shift+bits-1, in 'rram' or 'sram'."""
 
     shift: int
     bits: int
+    memory: str
 
 
 class AdcBits(msgspec.Struct, frozen=True, kw_only=True):
-    """Resolution that a lossless conversion needs: by the survey's formula, and exactly."""
+    """Resolution that a lossless conversion needs.
+
+    paper: by the survey's formula; one bit short where its argument is a power of two. exact: whatever the weights are.
+    weights: with these weights, the largest of all columns. weights_mean: their mean over columns, cycles and slices.
+    weights_unflipped, weights_unflipped_mean: the same, were no column stored inverted.
+    """
 
     paper: int
     exact: int
+    weights: int
+    weights_mean: float
+    weights_unflipped: int
+    weights_unflipped_mean: float
+
+
+class ConverterInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """How the sums of a layer are converted.
+
+    bits_mean: over all conversions, skipped ones as 0. conversions: of one inference, skipped ones left out.
+    """
+
+    kind: str
+    bits_least: int
+    bits_most: int
+    bits_mean: float
+    conversions: int
+    skipped_share: float
+    lossless: bool
+
+
+class PartialSumInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What row partitions send to the adder tree.
+
+    count and bytes: of one inference. bits: what holds every one. rounded_bits, rounded_step: what they are rounded to
+    before they are added; merged_step: what their total is; null where nothing is rounded.
+    """
+
+    count: int
+    bits: int
+    adder_tree_depth: int
+    bytes: int
+    rounded_bits: int | None
+    rounded_step: int | None
+    merged_step: int | None
 
 
 class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One matrix operator on crossbars.
 
-    latency_s: how long it is busy, between start_s and stop_s (it may wait for input in between). partial_sum_bytes:
-    4 bytes per row partition, output and vector, of one inference. traffic_bytes: what its input brings from other
+    input_cycles: input slices of a vector; reads_per_cycle: sections that are read one after another for each.
+    subtraction: 'analog' where two polarities meet before the converter. unit_columns: that measure the sum of the
+    inputs, beside the others. latency_s: how long it is busy, between start_s and stop_s (it may wait for input in
+    between). partial_sum_bytes: partial_sums.bytes. traffic_bytes: what its input brings from other
     layers. writes: cells that hold its weights, all copies.
     """
 
@@ -91,7 +136,11 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     input_bits: int
     weight_slices: list[SliceInfo]
     input_cycles: int
+    reads_per_cycle: int
+    input_scheme: str
     sign_scheme: str
+    subtraction: str
+    unit_columns: int
     row_partitions: int
     column_partitions: int
     blocks: int
@@ -101,12 +150,14 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     adc_bits_required: AdcBits
     adc_bits: int
     lossless: bool
+    converters: ConverterInfo
     flipped_columns: int
     utilization: float
     start_s: float
     stop_s: float
     latency_s: float
     energy_j: float | None
+    partial_sums: PartialSumInfo
     partial_sum_bytes: int
     traffic_bytes: int
     writes: int
@@ -241,6 +292,7 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     float_: float | None = msgspec.field(name="float")
     quantized: float | None
     ideal: float | None
+    """Of the mapped program on ideal cells, with the converters that it has."""
     agreement: float | None
     """Share of samples on which the program's largest output is the quantized model's."""
     quantization_error: float | None

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from rcompile.errors import Origin, UsageError
+from rcompile.targets.consistency import contradictions
 from rcompile.targets.schema import SECTIONS, Rule, Target, defaults, field_names, rules
 
 HEAD = ("schema_version", "name", "summary")
@@ -65,13 +66,15 @@ def check(text: str, file: str, overrides: Mapping[str, str]) -> Target:
     mistakes: list[tuple[int, str]] = []
 
     def mistake(name: str, message: str) -> None:
-        mistakes.append((lines.get(name, lines.get(name.partition(".")[0], 1)), f"{name} {message}"))
+        line = 0 if name in overrides else lines.get(name, lines.get(name.partition(".")[0], 1))
+        mistakes.append((line, f"{name} {message}"))
 
     known = rules()
     check_head_and_sources(data, mistake, known)
     flat, misspelt = flatten(data, mistake, known)
     flat |= parse_overrides(overrides, known)
-    assumed = tuple(name for name in defaults() if name not in flat)
+    left_out = [name for name in defaults() if name not in flat]
+    assumed = tuple(name for name in left_out if not known[name].choice)
     flat = {**defaults(), **flat}
     sources = data.get("sources", {})
     for name, rule in known.items():
@@ -80,30 +83,40 @@ def check(text: str, file: str, overrides: Mapping[str, str]) -> Target:
                 mistake(name, f"is missing: {rule.doc}{f' ({rule.unit})' if rule.unit else ''}")
         elif problem := rule.broken_by(flat[name]):
             mistake(name, problem)
-        if name in flat and name not in assumed and name not in overrides and not sourced(name, sources):
+        if name in flat and name not in {*left_out, *overrides} and not rule.choice and not sourced(name, sources):
             mistake(name, f'has no source: add "{name}" or "{name.partition(".")[0]}" to [sources]')
-    raise_mistakes(mistakes, file)
+    raise_mistakes(mistakes, file, overrides)
     sections = {
-        section: kind(**{name: flat[f"{section}.{name}"] for name in field_names(kind)})
+        section: kind(**{name: immutable(flat[f"{section}.{name}"]) for name in field_names(kind)})
         for section, kind in SECTIONS.items()
     }
     given = dict.fromkeys(overrides, "given on the command line")
-    return Target(
+    target = Target(
         str(data["name"]),
         str(data.get("summary", "")),
         **sections,
         sources={**sources, **given},
         assumed_fields=assumed,
     )
+    for name, message in contradictions(target):
+        mistake(name, message)
+    raise_mistakes(mistakes, file, overrides)
+    return target
 
 
-def raise_mistakes(mistakes: list[tuple[int, str]], file: str) -> None:
+def immutable(value: object) -> object:
+    """Return a list as a tuple."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def raise_mistakes(mistakes: list[tuple[int, str]], file: str, overrides: Mapping[str, str]) -> None:
     """Raise one error with all mistakes of a file, if there are any."""
     if not mistakes:
         return
-    listed = "\n".join(f"  line {line}: {text}" for line, text in sorted(mistakes))
+    listed = "\n".join(f"  {f'line {line}' if line else '--set'}: {text}" for line, text in sorted(mistakes))
+    changed = ", as --set changes it" if overrides else ""
     raise UsageError(
-        f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''} in the target file\n{listed}",
+        f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''} in the target file{changed}\n{listed}",
         at=Origin(file),
         hint="`rcompile targets isaac` shows a complete target",
     )
@@ -158,7 +171,7 @@ def parse_overrides(overrides: Mapping[str, str], known: Mapping[str, Rule]) -> 
         if name not in known:
             raise UsageError(
                 f"--set: '{name}' is not a field of a target{did_you_mean(name, known)}",
-                hint=f"the fields are {', '.join(known)}",
+                hint="`rcompile targets isaac` shows every field, with its meaning",
             )
         try:
             found[name] = tomllib.loads(f"v = {text}")["v"]

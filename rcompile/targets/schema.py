@@ -7,7 +7,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Rule:
-    """What values a field takes: `kind` int, float or str; bounds inclusive; choices where it is a name."""
+    """What values a field takes: `kind` int, float, str or bool; bounds inclusive; choices where it is a name.
+
+    `many` takes a list of such values; `choice` marks a field that says what the compiler is to do rather than what
+    the hardware is: leaving it out assumes nothing.
+    """
 
     kind: type
     doc: str
@@ -15,9 +19,21 @@ class Rule:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    many: bool = False
+    choice: bool = False
 
     def broken_by(self, value: object) -> str:
         """Return what is wrong with a value, or ''."""
+        if not self.many:
+            return self.broken_by_one(value)
+        if not isinstance(value, list | tuple):
+            return f"must be a list in brackets, is {value!r}"
+        return next((problem for item in value if (problem := self.broken_by_one(item))), "")
+
+    def broken_by_one(self, value: object) -> str:  # noqa: PLR0911 - one return a rule
+        """Return what is wrong with a single value, or ''."""
+        if self.kind is bool:
+            return "" if isinstance(value, bool) else f"must be true or false, is {value!r}"
         allowed = (int, float) if self.kind is float else self.kind
         if isinstance(value, bool) or not isinstance(value, allowed):
             names = {int: "a whole number", float: "a number", str: "a text"}
@@ -47,13 +63,49 @@ class Crossbar:
     rows: int = rule(int, "inputs of a crossbar", low=1, high=4096)
     columns: int = rule(int, "outputs of a crossbar", low=1, high=4096)
     cell_bits: int = rule(int, "bits that one cell holds", unit="bit", low=1, high=6)
+    rows_at_once: int = rule(
+        int, "rows that are driven together (operation unit); 0: all of them", low=0, high=4096, default=0
+    )
+    unit_columns: int = rule(
+        int, "columns beside the others that measure the sum of the inputs", low=0, high=16, default=0
+    )
+
+
+SIGNS = (
+    "offset", "offset_flip", "zero_offset", "differential_columns", "differential_rows", "differential_arrays",
+    "center_offset", "xnor_pair", "ternary_pair",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Weights:
     """How weights become cell levels."""
 
-    sign: str = rule(str, "sign scheme", choices=("offset", "offset_flip", "differential_columns"))
+    sign: str = rule(str, "sign scheme", choices=SIGNS)
+    slices: tuple[int, ...] = rule(
+        int, "bits of each weight slice, least significant first; []: as many as a cell holds", unit="bit",
+        low=1, high=6, many=True, default=(), choice=True,
+    )  # fmt: skip
+    subtraction: str = rule(
+        str,
+        "where differential_columns and differential_arrays subtract: behind the converters, or before them",
+        choices=("digital", "analog"),
+        default="digital",
+    )
+    flip_by: str = rule(
+        str,
+        "what offset_flip lowers: the largest sum that inputs can cause, or the largest that calibration saw",
+        choices=("bound", "measured"),
+        default="bound",
+        choice=True,
+    )
+    sram_bits: int = rule(
+        int, "least significant bits of a weight that SRAM arrays of one-bit cells hold", unit="bit",
+        low=0, high=24, default=0, choice=True,
+    )  # fmt: skip
+    supported: tuple[str, ...] = rule(
+        str, "sign schemes that the periphery can do; []: any", choices=SIGNS, many=True, default=(), choice=True
+    )
 
 
 @dataclass(frozen=True)
@@ -61,6 +113,20 @@ class Inputs:
     """How inputs reach the rows."""
 
     dac_bits: int = rule(int, "bits that a row presents in one cycle", unit="bit", low=1, high=8)
+    encoding: str = rule(
+        str,
+        "bit_serial: dac_bits a cycle, as voltages; amplitude: all bits in one cycle, as voltages; pulse_width: "
+        "dac_bits a cycle, as a pulse of up to 2^dac_bits - 1 read cycles",
+        choices=("bit_serial", "amplitude", "pulse_width"),
+        default="bit_serial",
+    )
+    signed: str = rule(
+        str,
+        "how signed inputs are presented: as codes above their least, in two's complement, or positive and negative "
+        "ones in two phases",
+        choices=("unsigned", "twos_complement", "two_phase"),
+        default="unsigned",
+    )
 
 
 @dataclass(frozen=True)
@@ -68,6 +134,73 @@ class Adcs:
     """How column sums are read."""
 
     bits: int = rule(int, "resolution of the converters", unit="bit", low=1, high=24)
+    kind: str = rule(
+        str,
+        "type of the converters; a sense_amplifier compares once a bit; none: sums stay analog",
+        choices=("sar", "flash", "ramp", "integrate_and_fire", "tdc", "sense_amplifier", "none"),
+        default="sar",
+    )
+    resolution: str = rule(
+        str,
+        "uniform: one a layer, what its weights can need; per_column: what each column's weights can need; calibrated: "
+        "the ranges that calibration saw, per slice and input bit; adaptive: only bits that reach the output; each up "
+        "to `bits`, with calibrated ranges beyond; lossless: as uniform, whatever `bits` says",
+        choices=("uniform", "per_column", "calibrated", "adaptive", "lossless"),
+        default="uniform",
+        choice=True,
+    )
+    range: str = rule(
+        str,
+        "how calibrated ranges follow from what was seen",
+        choices=("min_max", "percentile", "least_squares"),
+        default="least_squares",
+        choice=True,
+    )
+    percentile: float = rule(
+        float,
+        "share of the sums that a percentile range holds",
+        unit="%",
+        low=50.0,
+        high=100.0,
+        default=99.99,
+        choice=True,
+    )
+    truncated_bits: int = rule(
+        int, "least significant bits that no conversion resolves", unit="bit", low=0, high=16, default=0, choice=True
+    )
+    skipped_below: int = rule(
+        int,
+        "partial products of input bit j and weight bit k are not converted where j + k is smaller",
+        low=0,
+        high=48,
+        default=0,
+        choice=True,
+    )
+    guard_bits: int = rule(
+        int,
+        "bits below an output's step that adaptive converters keep",
+        unit="bit",
+        low=0,
+        high=16,
+        default=2,
+        choice=True,
+    )
+    adjustable: bool = rule(bool, "whether the resolution can be lowered at run time", default=False, choice=True)
+
+
+@dataclass(frozen=True)
+class PartialSums:
+    """What row partitions send to the adder tree."""
+
+    bits: int = rule(
+        int,
+        "bits that partial sums and their total are rounded to; 0: none are",
+        unit="bit",
+        low=0,
+        high=32,
+        default=0,
+        choice=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -100,11 +233,17 @@ class Target:
     weights: Weights
     inputs: Inputs
     adc: Adcs
+    partial_sums: PartialSums
     hierarchy: Hierarchy
     timing: Timing
     sources: dict[str, str]
     assumed_fields: tuple[str, ...] = ()
     """Fields that the file leaves out and rcompile assumes."""
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows of a crossbar that are driven together."""
+        return min(self.crossbar.rows_at_once or self.crossbar.rows, self.crossbar.rows)
 
     @property
     def crossbars_per_tile(self) -> int:
@@ -127,6 +266,7 @@ SECTIONS: dict[str, type] = {
     "weights": Weights,
     "inputs": Inputs,
     "adc": Adcs,
+    "partial_sums": PartialSums,
     "hierarchy": Hierarchy,
     "timing": Timing,
 }

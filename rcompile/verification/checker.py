@@ -7,13 +7,17 @@ itself. It proves, for each matrix and copy, that
 - the blocks of each group, polarity and slice tile the matrix: each weight bit sits in exactly one cell;
 - no two blocks share a cell, or a column, of a crossbar, and none leaves its crossbar;
 - each partial sum is reduced once;
-- each input bit is presented in one cycle; no slice is wider than a cell, or a DAC, of the target;
+- the input slices add up to each input; no slice is wider than a cell, or a DAC, of the target, and no more rows are
+  read at once than it drives together;
+- converters that are said to lose nothing resolve every sum that their columns' cells can cause;
+- what SRAM holds shares no crossbar with what RRAM holds;
 - tiles have slots of their own, and no more crossbars are used than exist.
 """
 
 import io
 import json
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,9 @@ Json = Any
 
 NARROW_BITS = 24
 """Codes of up to so many bits are compared in 32-bit integers."""
+
+PROVEN_INPUT_BITS = 16
+"""Inputs of up to so many bits are all tried; of wider ones, as many evenly spaced ones."""
 
 SLAB_ROWS = 256
 """Rows of a matrix that are checked together: large layers would fill the memory."""
@@ -58,7 +65,11 @@ def check_archive(archive: zipfile.ZipFile) -> None:
         shape = check_codes(item, array)
         check_cover(item, own, shape)
         check_widths(item, program["cell_bits"], manifest["target"]["inputs"]["dac_bits"])
+        check_sections(item, program["rows_at_once"])
+        if item["adc"]["lossless"]:
+            check_lossless(item, array)
     rule(bool(np.isin(blocks["matrix"], np.arange(len(program["matrices"]))).all()), "a block belongs to no matrix")
+    check_memories(program, blocks, places)
     check_cells(program, placed["floorplan"]["crossbars_used"], blocks, places)
     check_reduction(array(placed["reduction"]), len(blocks))
     check_floorplan(placed["floorplan"])
@@ -92,8 +103,38 @@ def check_codes(item: Json, array: Any) -> tuple[int, ...]:  # noqa: ANN401 - th
         )
     rule(int(codes.max()) < 2 ** encoding["code_bits"], f"{name}: a code exceeds {encoding['code_bits']} bits")
     check_bits(item["weight_slices"], encoding["code_bits"], f"{name}: weight")
-    check_bits(item["input_slices"], item["matrix"]["input"]["bits"], f"{name}: input")
+    check_inputs(item["inputs"], item["matrix"]["input"], name)
     return tuple(codes.shape)
+
+
+def rows_of_a_weight(item: Json) -> int:
+    """Return how many rows a weight takes: two where its pair of cells stands in one column."""
+    return 2 if item["encoding"]["scheme"] in {"differential_rows", "xnor_pair"} else 1
+
+
+def block_polarities(item: Json) -> int:
+    """Return how many blocks hold a slice: one a polarity, unless a pair stands in one column."""
+    pairs = {"differential_columns", "differential_arrays", "center_offset", "ternary_pair"}
+    return 2 if item["encoding"]["scheme"] in pairs else 1
+
+
+def check_inputs(inputs: Json, code: Json, name: str) -> None:
+    """Check that what the DACs present adds up to each input, from its least to its largest."""
+    count = 2 ** min(code["bits"], PROVEN_INPUT_BITS)
+    steps = np.unique(np.linspace(0, 2 ** code["bits"] - 1, count).astype(np.int64))
+    values = code["minimum"] + code["step"] * steps
+    total = np.zeros_like(values)
+    x = (values - inputs["base"]) // inputs["step"]
+    for item in inputs["slices"]:
+        source = x if item["part"] == 0 else np.maximum(item["part"] * x, 0)
+        digit = (source // 2 ** item["shift"]) % 2 ** item["bits"]
+        total += (-1 if item["negative"] else 1) * 2 ** item["shift"] * digit
+    wrong = np.flatnonzero(inputs["base"] + inputs["step"] * total != values)
+    rule(
+        len(wrong) == 0,
+        f"{name}: {len(wrong)} inputs are not what their slices add up to, the first is {values[wrong[:1]].tolist()}: "
+        "an input bit is held twice or not at all",
+    )
 
 
 def check_bits(slices: Json, bits: int, what: str) -> None:
@@ -109,16 +150,81 @@ def check_bits(slices: Json, bits: int, what: str) -> None:
 def check_widths(item: Json, cell_bits: int, dac_bits: int) -> None:
     """Check that a cell can hold its weight slice and a DAC can present its input slice."""
     name = item["matrix"]["name"]
-    for slices, limit, what in ((item["weight_slices"], cell_bits, "cell"), (item["input_slices"], dac_bits, "DAC")):
+    pairs = ((item["weight_slices"], cell_bits, "cell"), (item["inputs"]["slices"], dac_bits, "DAC"))
+    for slices, limit, what in pairs:
         widest = max(s["bits"] for s in slices)
         rule(widest <= limit, f"{name}: a slice of {widest} bits meets a {what} of {limit}")
+
+
+def check_sections(item: Json, rows_at_once: int) -> None:
+    """Check that sections cut each row partition into rows that may be read at once."""
+    name, cuts, rows = item["matrix"]["name"], item["read_cuts"], np.diff(item["read_cuts"])
+    rule(set(item["row_cuts"]) <= set(cuts), f"{name}: a section crosses the border of a row partition")
+    rule(rows.min() > 0, f"{name}: a section is empty")
+    most = int(rows.max()) * rows_of_a_weight(item)
+    rule(most <= rows_at_once, f"{name}: {most} rows are read at once, the target drives {rows_at_once}")
+
+
+def check_lossless(item: Json, array: Any) -> None:  # noqa: ANN401 - the reader of arrays
+    """Check that converters resolve every sum that cells can cause, one level a code."""
+    name, adc = item["matrix"]["name"], item["adc"]
+    codes, cuts = array(item["encoding"]["codes"]), item["read_cuts"]
+    flips = None if item["flips"] is None else array(item["flips"])
+    bits, low, step = (array(adc[key]).astype(np.int64) for key in ("bits", "low", "step"))
+    high = low + 2**bits - 1
+    tops = np.array([2 ** s["bits"] - 1 for s in item["inputs"]["slices"]]).reshape(-1, 1, 1)
+    for section, (start, stop) in enumerate(pairwise(cuts)):
+        for index, part in enumerate(item["weight_slices"]):
+            levels = (codes[:, :, start:stop].astype(np.int64) >> part["shift"]) & (2 ** part["bits"] - 1)
+            if flips is not None:
+                inverted = flips[:, section, index][:, None, :]
+                levels = np.where(inverted, 2 ** part["bits"] - 1 - levels, levels)
+            for polarity, (least, most) in enumerate(extreme_sums(item, levels, 2 ** part["bits"] - 1)):
+                place = (slice(None), section, polarity, index)
+                own = [picked(table, place) for table in (low, high, step, bits)]
+                fits = (own[0] <= tops * least) & (own[1] >= tops * most) & (own[2] == 1) & (own[3] > 0)
+                rule(
+                    (fits | ((least == 0) & (most == 0))).all(),
+                    f"{name}: a converter of section {section}, slice {index} is said to lose nothing, but a column "
+                    "can sum to more than it resolves",
+                )
+
+
+def extreme_sums(item: Json, levels: np.ndarray, top: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the least and largest sum (G, N) of levels (P, G, K, N) for each polarity that is converted."""
+    if item["encoding"]["scheme"] == "xnor_pair":
+        other = top - levels[0]
+        return [(np.minimum(levels[0], other).sum(axis=1), np.maximum(levels[0], other).sum(axis=1))]
+    if len(levels) == 2 and item["analog"]:
+        signed = levels[0] - levels[1]
+        return [(np.minimum(signed, 0).sum(axis=1), np.maximum(signed, 0).sum(axis=1))]
+    return [(np.zeros_like(level.sum(axis=1)), level.sum(axis=1)) for level in levels]
+
+
+def picked(table: np.ndarray, place: tuple[int | slice, ...]) -> np.ndarray:
+    """Return entries of a converter table; an axis of size 1 stands for all."""
+    index = [
+        slice(None) if isinstance(p, slice) else p if n > 1 else 0 for n, p in zip(table.shape, place, strict=False)
+    ]
+    return np.asarray(table[tuple(index)])
+
+
+def check_memories(program: Json, blocks: np.ndarray, places: np.ndarray) -> None:
+    """Check that no crossbar holds slices of both memories."""
+    most = max(len(item["weight_slices"]) for item in program["matrices"])
+    in_sram = np.zeros((len(program["matrices"]), most), bool)
+    for index, item in enumerate(program["matrices"]):
+        in_sram[index, : len(item["weight_slices"])] = [s["memory"] == "sram" for s in item["weight_slices"]]
+    sram = in_sram[blocks["matrix"], blocks["weight_slice"]]
+    both = np.intersect1d(places["crossbar"][sram], places["crossbar"][~sram])
+    rule(len(both) == 0, f"crossbar {both[:1].tolist()} holds slices of SRAM and of RRAM")
 
 
 def check_cover(item: Json, own: np.ndarray, shape: tuple[int, ...]) -> None:
     """Check that the blocks of each copy, group, polarity and slice tile the matrix without gap or overlap."""
     name = item["matrix"]["name"]
-    polarities, groups, rows, columns = shape
-    counts = (item["replicas"], groups, polarities, len(item["weight_slices"]))
+    _, groups, rows, columns = shape
+    counts = (item["replicas"], groups, block_polarities(item), len(item["weight_slices"]))
     keys = np.stack([own[key] for key in ("replica", "group", "polarity", "weight_slice")], axis=1).astype(np.int64)
     limits = np.array(counts)
     rule(
@@ -154,7 +260,8 @@ def check_cover(item: Json, own: np.ndarray, shape: tuple[int, ...]) -> None:
 
 def check_cells(program: Json, crossbars: int, blocks: np.ndarray, places: np.ndarray) -> None:
     """Check that blocks stay inside crossbars that exist, and have their columns to themselves."""
-    bottom = places["row"] + blocks["row_stop"] - blocks["row_start"]
+    per_weight = np.array([rows_of_a_weight(item) for item in program["matrices"]])
+    bottom = places["row"] + (blocks["row_stop"] - blocks["row_start"]) * per_weight[blocks["matrix"]]
     right = places["column"] + blocks["column_stop"] - blocks["column_start"]
     names = [item["matrix"]["name"] for item in program["matrices"]]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rcompile.backends.executor import Engine, Executor
 from rcompile.backends.functional import Functional
-from rcompile.backends.reference import Reference
+from rcompile.backends.mixed import Mixed
 from rcompile.errors import Origin, VerificationFailed
 from rcompile.frontend.load import load_model
 from rcompile.frontend.parse import Model
@@ -76,7 +76,8 @@ def verify_file(
     trim_memory()
     engine = fastest_engine(placed)
     with trace.phase("accuracy", data.samples) as advance:
-        found = exact.results if exact.samples == data.samples else Executor(engine).run(data.inputs, advance)
+        whole = exact.samples == data.samples and all(item.lossless for item in placed.program.matrices)
+        found = exact.results if whole else Executor(engine).run(data.inputs, advance)
         if sum(matrix.weights.size for matrix in matrices.matrices) > LARGE_WEIGHTS:
             quantized = OwnNetwork(graph, matrices).run(data.inputs)
         else:
@@ -100,7 +101,8 @@ def reference_model(compiled: Compiled) -> Model:
 
 
 def fastest_engine(placed: PlacedProgram) -> Engine:
-    """Return the functional engine where converters lose nothing, else the reference."""
-    lossless = all(item.adc is not None and item.adc.lossless for item in placed.program.matrices)
+    """Return the functional engine; for layers that round their sums, beside the reference."""
     few = sum(item.matrix.weights.size for item in placed.program.matrices) <= LARGE_WEIGHTS
-    return Functional(placed, keep=few) if lossless else Reference(placed)
+    if all(item.lossless for item in placed.program.matrices):
+        return Functional(placed, keep=few)
+    return Mixed(placed, keep=few)

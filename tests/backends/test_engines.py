@@ -10,9 +10,12 @@ from rcompile.backends.functional import Functional
 from rcompile.backends.reference import Reference
 from rcompile.backends.spot_check import SpotCheck
 from rcompile.errors import Origin
+from rcompile.ir.encode import encode
+from rcompile.ir.encoding import SignScheme
 from rcompile.ir.graph import Batch, Value
 from rcompile.ir.matrix import Epilogue, InputCode, Matrix, MatrixProgram, Step, StepKind
 from rcompile.passes.assign_adcs import assign_adcs
+from rcompile.passes.assign_partial_sums import assign_partial_sums
 from rcompile.passes.flip_weights import flip_weights
 from rcompile.passes.partition import partition
 from rcompile.passes.place import place
@@ -20,6 +23,7 @@ from rcompile.passes.replicate import replicate
 from rcompile.passes.schedule import schedule
 from rcompile.passes.slice_inputs import slice_inputs
 from rcompile.targets import resolve_target
+from rcompile.targets.schema import SIGNS
 
 
 @st.composite
@@ -35,7 +39,11 @@ def matrices(draw) -> Matrix:
     low = rng.integers(-(2 ** (weight_bits - 1)), 1, (groups, columns)) if step == 1 else np.full((groups, columns), -1)
     weights = low[:, None, :] + step * rng.integers(0, 2**weight_bits, (groups, rows, columns))
     minimum = draw(st.sampled_from([0, -(2 ** (input_bits - 1))]))
+    input_step = 1
+    if input_bits == 1 and draw(st.booleans()):
+        minimum, input_step = -1, 2
     dtype = f"{'int' if minimum else 'uint'}{8 if input_bits <= 8 else 16 if input_bits <= 16 else 32}"
+    zero = minimum + int(rng.integers(0, 2**input_bits)) if input_step == 1 else 0
     return Matrix(
         name="m",
         op_type="MatMul",
@@ -44,7 +52,7 @@ def matrices(draw) -> Matrix:
         weight_bits=weight_bits,
         weight_low=low,
         weight_step=np.full((groups, columns), step),
-        input=InputCode("x", dtype, input_bits, minimum, minimum + int(rng.integers(0, 2**input_bits))),
+        input=InputCode("x", dtype, input_bits, minimum, zero, input_step),
         output="y",
         window=None,
         vectors=draw(st.integers(1, 5)),
@@ -69,42 +77,81 @@ def program_of(matrix: Matrix) -> MatrixProgram:
     )
 
 
-@given(
-    matrix=matrices(),
-    scheme=st.sampled_from(["offset", "offset_flip", "differential_columns"]),
-    cell_bits=st.integers(1, 6),
-    dac_bits=st.sampled_from([1, 2, 3, 8]),
-    size=st.sampled_from([(8, 8), (16, 40), (64, 16), (32, 32)]),
-    copies=st.integers(1, 3),
-    count=st.sampled_from([1, 2, 7, 33]),
-)
-@settings(max_examples=150, deadline=None, derandomize=True)
-def test_meaning_is_unchanged_by_mapping(matrix, scheme, cell_bits, dac_bits, size, copies, count):
-    target = resolve_target(
-        "classroom",
-        {
-            "weights.sign": scheme,
-            "crossbar.cell_bits": str(cell_bits),
-            "crossbar.rows": str(size[0]),
-            "crossbar.columns": str(size[1]),
-            "inputs.dac_bits": str(dac_bits),
-            "hierarchy.chips": "64",
-        },
-    )
+SCHEMES = list(SIGNS)
+
+
+@st.composite
+def targets(draw, matrix):
+    """A target that can hold the matrix: any scheme, slicing, DAC, input scheme, subtraction, crossbar and section."""
+    scheme = draw(st.sampled_from(SCHEMES))
+    cell_bits = 1 if scheme == "ternary_pair" else draw(st.integers(1, 6))
+    rows, columns = draw(st.sampled_from([(8, 8), (16, 40), (64, 16), (32, 32)]))
+    apart = scheme in {"differential_columns", "differential_arrays"}
+    found = {
+        "weights.sign": scheme,
+        "crossbar.cell_bits": cell_bits,
+        "crossbar.rows": rows,
+        "crossbar.columns": columns,
+        "crossbar.rows_at_once": draw(st.sampled_from([0, 0, 2, 3, 9])) if rows >= 16 else 0,
+        "inputs.dac_bits": draw(st.sampled_from([1, 2, 3, 8])),
+        "inputs.signed": draw(st.sampled_from(["unsigned", "twos_complement", "two_phase"])),
+        "weights.subtraction": draw(st.sampled_from(["digital", "analog"])) if apart else "digital",
+        "adc.resolution": draw(st.sampled_from(["lossless", "per_column"])),
+        "adc.bits": 24,
+        "hierarchy.chips": 256,
+    }
+    code_bits = encode(matrix, SignScheme(scheme)).code_bits
+    if draw(st.booleans()):
+        found["weights.sram_bits"] = draw(st.integers(0, min(2, code_bits)))
+    if draw(st.booleans()):  # any list of slices that holds the codes
+        left, widths = code_bits - found.get("weights.sram_bits", 0), []
+        while left > 0:
+            widths.append(draw(st.integers(1, min(left, cell_bits))))
+            left -= widths[-1]
+        found["weights.slices"] = widths
+    return resolve_target("classroom", {name: str(value) for name, value in found.items()})
+
+
+def unseen(_: int):
+    raise AssertionError("nothing is calibrated")
+
+
+def mapped(matrix: Matrix, target, copies: int = 1, seen=unseen):
+    """The placed program of one matrix, each level verified."""
     program = partition(program_of(matrix), target)
     program.verify()
-    program = replicate(assign_adcs(flip_weights(slice_inputs(program, target))), (copies,))
+    program = flip_weights(slice_inputs(program, target))
+    program = assign_partial_sums(assign_adcs(program, target, seen), target, None)
+    program = replicate(program, (copies,))
     program.verify()
     placed = schedule(place(program, target), target)
     placed.verify()
+    return placed
 
+
+def random_codes(matrix: Matrix, count: int) -> np.ndarray:
     codes = np.random.default_rng(count).integers(0, 2**matrix.input.bits, (count, matrix.groups, matrix.rows))
-    real = codes + matrix.input.minimum - matrix.input.zero_point
-    expected = np.einsum("vgk,gkn->vgn", real, matrix.weights).reshape(count, -1)
     width = matrix.input.bits
-    vectors = codes.astype(np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint32)
+    return codes.astype(np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint32)
+
+
+def integer_product(matrix: Matrix, codes: np.ndarray) -> np.ndarray:
+    read = matrix.input
+    real = read.minimum + read.step * codes.astype(np.int64) - read.zero_point
+    return np.einsum("vgk,gkn->vgn", real, matrix.weights).reshape(len(codes), -1)
+
+
+@given(data=st.data(), matrix=matrices(), copies=st.integers(1, 3), count=st.sampled_from([1, 2, 7, 33]))
+@settings(max_examples=400, deadline=None, derandomize=True)
+def test_meaning_is_unchanged_by_mapping(data, matrix, copies, count):
+    placed = mapped(matrix, data.draw(targets(matrix)), copies)
+    (item,) = placed.program.matrices
+    assert item.converter.lossless
+    vectors = random_codes(matrix, count)
+    expected = integer_product(matrix, vectors)
     found = Reference(placed).accumulate(0, vectors)
     np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(Reference(placed, ideal_converters=True).accumulate(0, vectors), expected)
     np.testing.assert_array_equal(Functional(placed).accumulate(0, vectors), expected)
     np.testing.assert_array_equal(SpotCheck(placed, 0.3).accumulate(0, vectors), expected)
     positions = np.arange(count)[::3]
@@ -113,9 +160,7 @@ def test_meaning_is_unchanged_by_mapping(matrix, scheme, cell_bits, dac_bits, si
 
 def test_a_spot_check_takes_its_share_from_the_reference(monkeypatch):
     matrix = replace(next_matrix(), vectors=40)
-    target = resolve_target("classroom")
-    program = replicate(assign_adcs(flip_weights(slice_inputs(partition(program_of(matrix), target), target))), (1,))
-    placed = schedule(place(program, target), target)
+    placed = mapped(matrix, resolve_target("classroom"))
     vectors = np.zeros((40, 1, 4), np.uint8)
     monkeypatch.setattr(Reference, "accumulate", lambda *_: np.full((10, 3), 77))
     found = SpotCheck(placed, 0.25).accumulate(0, vectors)

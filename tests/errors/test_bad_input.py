@@ -151,7 +151,8 @@ CASES = {
         "three.toml: 3 mistakes in the target file\n"
         "  line 6: crossbar.rows must be at least 1, is 0\n"
         "  line 8: crossbar.cel_bits is not a field; did you mean 'crossbar.cell_bits'?\n"
-        "  line 11: weights.sign must be one of offset, offset_flip, differential_columns, is 'ofset'\n"
+        "  line 13: weights.sign must be one of offset, offset_flip, zero_offset, differential_columns, differential_rows, "
+        "differential_arrays, center_offset, xnor_pair, ternary_pair, is 'ofset'\n"
         "hint: `rcompile targets isaac` shows a complete target",
     ),
     "broken TOML": (
@@ -179,15 +180,70 @@ CASES = {
     "mistyped setting": (
         ["ok.onnx", "--set", "crossbar.row=4"], 2,
         "--set: 'crossbar.row' is not a field of a target; did you mean 'crossbar.rows'?\n"
-        "hint: the fields are crossbar.rows, crossbar.columns, crossbar.cell_bits, weights.sign, inputs.dac_bits, "
-        "adc.bits, hierarchy.crossbars_per_core, hierarchy.cores_per_tile, hierarchy.mesh_rows, "
-        "hierarchy.mesh_columns, hierarchy.chips, timing.read_cycle_s",
+        "hint: `rcompile targets isaac` shows every field, with its meaning",
+    ),
+    "slices that hold too few bits": (
+        ["ok.onnx", "--set", "weights.slices=[2, 2, 2]"], 2,
+        "ok.onnx: Conv 'conv1': weights.slices = [2, 2, 2] holds 2 + 2 + 2 = 6 bits; the 8-bit weights of conv1 are codes of "
+        "8 bits in offset_flip\n"
+        "hint: give widths that add up to 8, for example [2, 2, 2, 2], or [] for as many as a cell holds",
+    ),
+    "slices that hold too many bits": (
+        ["ok.onnx", "--set", "weights.slices=[2, 2, 2, 2]", "--set", "weights.sign=differential_rows"], 2,
+        "ok.onnx: Conv 'conv1': weights.slices = [2, 2, 2, 2] holds 2 + 2 + 2 + 2 = 8 bits; the 8-bit weights of conv1 are "
+        "codes of 7 bits in differential_rows\n"
+        "hint: give widths that add up to 7, for example [2, 2, 2, 1], or [] for as many as a cell holds",
+    ),
+    "a slice wider than a cell": (
+        ["ok.onnx", "--set", "weights.slices=[4, 4]"], 2,
+        "isaac.toml: 1 mistake in the target file, as --set changes it\n"
+        "  --set: weights.slices has a slice of 4 bits; a cell holds 2: raise crossbar.cell_bits or cut the slice\n"
+        "hint: `rcompile targets isaac` shows a complete target",
+    ),
+    "no slices but a number": (
+        ["ok.onnx", "--set", "weights.slices=2"], 2, "--set: weights.slices must be a list in brackets, is 2",
+    ),
+    "no bit in a converter": (
+        ["ok.onnx", "--set", "adc.bits=0"], 2, "--set: adc.bits must be at least 1 bit, is 0",
+    ),
+    "a scheme that the hardware lacks": (
+        ["ok.onnx", "--set", 'weights.supported=["offset", "offset_flip"]', "--set", "weights.sign=xnor_pair"], 2,
+        "isaac.toml: 1 mistake in the target file, as --set changes it\n"
+        "  --set: weights.sign is xnor_pair, which the periphery of isaac cannot do: weights.supported lists offset, "
+        "offset_flip\n"
+        "hint: `rcompile targets isaac` shows a complete target",
+    ),
+    "analog subtraction of nothing": (
+        ["ok.onnx", "--set", "weights.subtraction=analog"], 2,
+        "isaac.toml: 1 mistake in the target file, as --set changes it\n"
+        "  --set: weights.subtraction must be digital for offset_flip, which has no second polarity to subtract; "
+        "differential_arrays and differential_columns have one\n"
+        "hint: `rcompile targets isaac` shows a complete target",
+    ),
+    "a large flash converter": (
+        ["ok.onnx", "--set", "adc.kind=flash"], 2,
+        "isaac.toml: 1 mistake in the target file, as --set changes it\n"
+        "  line 22: adc.bits must be at most 6 for a flash converter, is 8: it would have 255 comparators, more than there are "
+        "cells to read; adc.kind = sar has one\n"
+        "hint: `rcompile targets isaac` shows a complete target",
+    ),
+    "narrow amplitude DACs": (
+        ["ok.onnx", "--set", "inputs.encoding=amplitude", "--set", "inputs.dac_bits=4"], 2,
+        "ok.onnx: Conv 'conv1': inputs.encoding = amplitude presents an input in one cycle: its 8 bits need DACs of 8, isaac "
+        "has inputs.dac_bits = 4\n"
+        "hint: --set inputs.dac_bits=8, fewer --input-bits (float models), or inputs.encoding = bit_serial",
+    ),
+    "an analog chain of sliced weights": (
+        ["ok.onnx", "--set", "inputs.encoding=amplitude", "--set", "inputs.dac_bits=8", "--set", "adc.kind=none",
+         "--set", "weights.sign=differential_rows"], 2,
+        "ok.onnx: Conv 'conv1': adc.kind = none adds nothing behind the crossbar, but the weights of conv1 take 4 slices\n"
+        "hint: hold a weight in one cell: crossbar.cell_bits of at least 7, or fewer bits",
     ),
     "unknown pass": (
         ["ok.onnx", "--print-ir-after", "nope"], 2,
         "--print-ir-after: there is no pass 'nope'\n"
         "hint: the passes are fold_constants, expand, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, "
-        "flip_weights, assign_adcs, replicate, place, schedule",
+        "flip_weights, assign_adcs, assign_partial_sums, replicate, place, schedule",
     ),
     "too small a chip": (
         ["ok.onnx", "--set", "hierarchy.mesh_rows=1", "--set", "hierarchy.mesh_columns=1",

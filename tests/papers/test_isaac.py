@@ -5,7 +5,7 @@ import pytest
 from conftest import GraphMaker
 
 from rcompile.frontend.load import from_proto
-from rcompile.ir.crossbar import exact_adc_bits, paper_adc_bits
+from rcompile.ir.converter import exact_adc_bits, paper_adc_bits
 from rcompile.mapper.packing import crossbars_per_copy
 from rcompile.passes.flip_weights import flip_weights
 from rcompile.passes.lower import lower

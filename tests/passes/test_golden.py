@@ -6,6 +6,7 @@ import pytest
 from rcompile.frontend.calibrate import calibrate
 from rcompile.frontend.load import load
 from rcompile.passes.assign_adcs import assign_adcs
+from rcompile.passes.assign_partial_sums import assign_partial_sums
 from rcompile.passes.canonicalize import canonicalize
 from rcompile.passes.expand import expand
 from rcompile.passes.flip_weights import flip_weights
@@ -44,8 +45,10 @@ def forms(path, target):
     yield "slice_inputs", program
     program = flip_weights(program)
     yield "flip_weights", program
-    program = assign_adcs(program)
+    program = assign_adcs(program, target, {}.get)
     yield "assign_adcs", program
+    program = assign_partial_sums(program, target, None)
+    yield "assign_partial_sums", program
     program = replicate(program, (2, 1, 1))
     yield "replicate", program
     placed = place(program, target)
@@ -55,7 +58,7 @@ def forms(path, target):
 
 PASSES = [
     "load", "fold_constants", "expand", "canonicalize", "fold_batch_norm", "quantize", "lower", "partition", "slice_inputs",
-    "flip_weights", "assign_adcs", "replicate", "place", "schedule",
+    "flip_weights", "assign_adcs", "assign_partial_sums", "replicate", "place", "schedule",
 ]  # fmt: skip
 
 

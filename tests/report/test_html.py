@@ -17,9 +17,16 @@ MAX_BYTES = 2 << 20
 
 LAYER = {
     "name": "conv", "op_type": "Conv", "rows": 9, "columns": 4, "vectors": 16, "groups": 1, "macs": 576,
-    "weight_bits": 8, "input_bits": 8, "weight_slices": [{"shift": 0, "bits": 2}], "input_cycles": 8,
+    "weight_bits": 8, "input_bits": 8, "weight_slices": [{"shift": 0, "bits": 2, "memory": "rram"}], "input_cycles": 8,
+    "reads_per_cycle": 1, "input_scheme": "unsigned", "subtraction": "digital", "unit_columns": 1,
     "sign_scheme": "offset", "row_partitions": 1, "column_partitions": 1, "blocks": 4, "crossbars": 1, "replicas": 1,
-    "tiles": [0], "adc_bits_required": {"paper": 6, "exact": 5}, "adc_bits": 5, "lossless": True,
+    "tiles": [0], "adc_bits_required": {"paper": 6, "exact": 5, "weights": 5, "weights_mean": 4.5, "weights_unflipped": 5,
+                                        "weights_unflipped_mean": 4.5},
+    "adc_bits": 5, "lossless": True,
+    "converters": {"kind": "sar", "bits_least": 5, "bits_most": 5, "bits_mean": 5.0, "conversions": 2048,
+                   "skipped_share": 0.0, "lossless": True},
+    "partial_sums": {"count": 64, "bits": 20, "adder_tree_depth": 0, "bytes": 192, "rounded_bits": None,
+                     "rounded_step": None, "merged_step": None},
     "flipped_columns": 0, "utilization": 0.25, "start_s": 0.0, "stop_s": 1e-6, "latency_s": 1e-6, "energy_j": None,
     "partial_sum_bytes": 256, "traffic_bytes": 0, "writes": 144,
 }  # fmt: skip
@@ -34,7 +41,7 @@ REPORT = {
         "outputs": [{"name": "y", "dtype": "float32", "shape": None}],
         "operators": [{"op_type": "Conv", "count": 1, "macs": 576, "placed": "crossbar", "reason": "1 matrix",
                        "nodes": ["conv"]}],
-        "quantized_by": "model", "ranges_from": "model",
+        "quantized_by": "model", "ranges_from": "model", "converter_ranges_from": "",
     },
     "target": {"name": "toy", "summary": "A toy", "crossbar": {"rows": 16, "columns": 16, "cell_bits": 2},
                "hierarchy": {"crossbars_per_core": 2, "cores_per_tile": 2, "mesh_rows": 1, "mesh_columns": 2},

@@ -115,13 +115,25 @@ def test_a_wrong_cell_is_named(compiled, tmp_path, seed):
         check(compiled, tmp_path, matrices=tuple(matrices))
 
 
-@pytest.mark.parametrize(("field", "what"), [("weight_slices", "weight bit"), ("input_slices", "input bit")])
-def test_a_bit_that_is_lost_or_held_twice_is_named(compiled, tmp_path, field, what):
+@pytest.mark.parametrize("what", ["weight bit", "input bit"])
+def test_a_bit_that_is_lost_or_held_twice_is_named(compiled, tmp_path, what):
     matrices = list(compiled.placed.program.matrices)
-    slices = list(getattr(matrices[0], field))
-    slices[1] = slices[0]
-    matrices[0] = dataclasses.replace(matrices[0], **{field: tuple(slices)})
+    item = matrices[0]
+    if what == "weight bit":
+        slices = (item.weight_slices[0], item.weight_slices[0], *item.weight_slices[2:])
+        matrices[0] = dataclasses.replace(item, weight_slices=slices)
+    else:
+        slices = (item.inputs.slices[0], item.inputs.slices[0], *item.inputs.slices[2:])
+        matrices[0] = dataclasses.replace(item, inputs=dataclasses.replace(item.inputs, slices=slices))
     with pytest.raises(Unsound, match=what):
+        check(compiled, tmp_path, matrices=tuple(matrices))
+
+
+def test_converters_that_only_claim_to_lose_nothing_are_named(compiled, tmp_path):
+    matrices = list(compiled.placed.program.matrices)
+    adc = matrices[2].adc
+    matrices[2] = dataclasses.replace(matrices[2], adc=dataclasses.replace(adc, bits=adc.bits - 1))
+    with pytest.raises(Unsound, match="fc1: a converter of section 0, slice 0 is said to lose nothing"):
         check(compiled, tmp_path, matrices=tuple(matrices))
 
 

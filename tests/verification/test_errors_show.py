@@ -54,7 +54,8 @@ def test_any_choice_of_flips_is_right(compiled):
     item = compiled.placed.program.matrices[2]
     flips = item.flips.copy()
     flips[0, 0, 0, 0] ^= True
-    assert exact(compiled, with_matrix(compiled.placed, 2, flips=flips)).passed
+    wide = dataclasses.replace(item.adc, bits=np.full_like(item.adc.bits, 9))
+    assert exact(compiled, with_matrix(compiled.placed, 2, flips=flips, adc=wide)).passed
 
 
 def test_a_wrong_slice_order_is_seen(compiled):
@@ -65,7 +66,9 @@ def test_a_wrong_slice_order_is_seen(compiled):
 
 def test_too_few_adc_bits_are_seen(compiled):
     adc = compiled.placed.program.matrices[0].adc
-    found = exact(compiled, with_matrix(compiled.placed, 0, adc=dataclasses.replace(adc, bits=2)))
+    found = exact(
+        compiled, with_matrix(compiled.placed, 0, adc=dataclasses.replace(adc, bits=np.full_like(adc.bits, 2)))
+    )
     assert not found.passed
 
 

@@ -1,0 +1,66 @@
+"""Which sums a column can take: exact bounds from the levels that its cells hold."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from rcompile.ir.crossbar import CrossbarMatrix
+from rcompile.ir.encoding import Slice
+from rcompile.ir.matrix import IntegerArray
+
+
+def column_bounds(item: CrossbarMatrix, *, flips: bool = True) -> tuple[IntegerArray, IntegerArray]:
+    """Return the least and largest sum of each column for digits up to 1: (sections, polarity, slice, G, N) int64.
+
+    Digits up to d give d times as much. `flips` tells whether inverted columns count as they are stored.
+    """
+    shape = (item.sections, item.converted_polarities, len(item.weight_slices), item.matrix.groups, item.matrix.columns)
+    lowest, highest = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    for index, weight_slice in enumerate(item.weight_slices):
+        for sections, rows in partitions(item):
+            starts = np.array(item.read_cuts[sections.start : sections.stop]) - rows.start
+            for polarity, (low, high) in enumerate(cell_sums(item, weight_slice, rows, starts)):
+                lowest[sections, polarity, index] = low.transpose(1, 0, 2)
+                highest[sections, polarity, index] = high.transpose(1, 0, 2)
+    if flips and item.flips is not None:
+        sizes = np.diff(item.read_cuts)[:, None, None, None]
+        tops = np.array([s.mask for s in item.weight_slices])[None, :, None, None]
+        stored = np.where(item.flips.transpose(1, 2, 0, 3), tops * sizes - highest[:, 0], highest[:, 0])
+        highest = stored[:, None]
+    return lowest, highest
+
+
+def partitions(item: CrossbarMatrix) -> Iterator[tuple[slice, slice]]:
+    """Yield the sections and the rows of each row partition."""
+    for start, stop in zip(item.row_cuts[:-1], item.row_cuts[1:], strict=True):
+        found = item.sections_of(start, stop)
+        yield slice(found.start, found.stop), slice(start, stop)
+
+
+def cell_sums(
+    item: CrossbarMatrix, weight_slice: Slice, rows: slice, starts: IntegerArray
+) -> list[tuple[IntegerArray, IntegerArray]]:
+    """Return (least, largest) sums (G, sections, N) of some rows, for each polarity that is converted."""
+    levels = [weight_slice.of(codes[:, rows]) for codes in item.encoding.codes]
+
+    def total(values: IntegerArray) -> IntegerArray:
+        return np.asarray(np.add.reduceat(values, starts, axis=1, dtype=np.int64))
+
+    if item.analog and item.encoding.polarities == 2:
+        difference = levels[0].astype(np.int16) - levels[1]
+        return [(total(np.minimum(difference, 0)), total(np.maximum(difference, 0)))]
+    if item.rows_per_weight == 2:  # a level or its complement adds up, whichever the input selects
+        other = weight_slice.mask - levels[0]
+        return [(total(np.minimum(levels[0], other)), total(np.maximum(levels[0], other)))]
+    sums = [total(level) for level in levels]
+    return [(np.zeros_like(found), found) for found in sums]
+
+
+def worst_case(item: CrossbarMatrix, weight_slice: Slice, rows: int) -> tuple[int, int]:
+    """Return the least and largest sum that any weights could give with digits up to 1, `rows` weights at once."""
+    largest = weight_slice.mask * rows
+    if item.analog and item.encoding.polarities == 2:
+        return -largest, largest
+    if item.flips is not None:
+        return 0, largest // 2
+    return 0, largest
