@@ -11,7 +11,7 @@ import numpy as np
 from rcompile.backends.executor import runs_of
 from rcompile.backends.observe import capture, largest_partial_sums, measure
 from rcompile.devices import IDEAL
-from rcompile.errors import InternalError, Origin, RcompileError, UnsupportedError
+from rcompile.errors import InternalError, Origin, RcompileError, UnsupportedError, UsageError
 from rcompile.frontend.blame import blame
 from rcompile.frontend.calibrate import calibrate
 from rcompile.frontend.export import to_model
@@ -39,7 +39,7 @@ from rcompile.passes.fold_constants import fold_constants
 from rcompile.passes.lower import lower, require_mapped
 from rcompile.passes.partition import partition
 from rcompile.passes.place import place
-from rcompile.passes.quantize import Precision, is_float, needs_ranges, quantize
+from rcompile.passes.quantize import is_float, needs_ranges, quantize
 from rcompile.passes.replicate import replicate
 from rcompile.passes.schedule import schedule
 from rcompile.passes.slice_inputs import slice_inputs
@@ -163,6 +163,7 @@ def compile_graph(
     simple = simplify(graph, trace)
     quantized, ranges_from = quantize_floats(simple, calibration, data, options, trace)
     matrices = require_mapped(trace.run(lower, quantized))
+    options.precision.require_matches((matrix.name for matrix in matrices.matrices), options.layers_from)
     samples = Samples(graph, calibration, data, options).chosen
     placed, converters_from = map_matrices(matrices, target, options, trace, samples)
 
@@ -180,6 +181,9 @@ def ignored(options: Options, calibration_path: Path | None) -> tuple[str, ...]:
         "--weight-bits": options.weight_bits != Options.weight_bits,
         "--input-bits": options.input_bits != Options.input_bits,
         "--calibration": calibration_path is not None,
+        "weight_bits and input_bits of layers": any(
+            bits.weight_bits is not None or bits.input_bits is not None for _, bits in options.layers
+        ),
     }
     return tuple(name for name, given in asked.items() if given)
 
@@ -188,7 +192,7 @@ def quantize_floats(
     graph: Graph, calibration: DataSet | None, data: DataSet | None, options: Options, trace: Trace
 ) -> tuple[Graph, str]:
     """Quantize what is float; return the graph and where its ranges come from. Quantized models stay as they are."""
-    precision = Precision(options.weight_bits, options.input_bits)
+    precision = options.precision
     tensors = needs_ranges(graph, precision)
     if not tensors:
         return (trace.run(quantize, graph, {}, precision) if is_float(graph) else graph), "model"
@@ -268,11 +272,28 @@ def map_matrices(
     program = trace.run(slice_inputs, program, target)
     by_samples = seen.sums(program) if target.weights.flip_by == "measured" else None
     program = trace.run(flip_weights, program, by_samples)
-    program = trace.run(assign_adcs, program, target, seen.sums(program))
+    converter_bits = tuple(adc_bits(item.matrix.name, target, options) for item in program.matrices)
+    program = trace.run(assign_adcs, program, target, seen.sums(program), converter_bits)
     program = trace.run(assign_partial_sums, program, target, seen.partial_sums(program))
     program = trace.run(replicate, program, copies_of(program, target, options))
     placed = trace.run(place, program, target)
     return trace.run(schedule, placed, target), seen.origin
+
+
+def adc_bits(layer: str, target: Target, options: Options) -> int:
+    """Return the resolution of a layer's converters: the target's, or fewer bits by a rule.
+
+    Raises:
+        UsageError: the rule asks for more than the target has.
+    """
+    wanted = options.precision.of(layer).adc_bits
+    if wanted is not None and wanted > target.adc.bits:
+        raise UsageError(
+            f"adc_bits of {layer} is {wanted}: the converters of {target.name} have {target.adc.bits} bits",
+            at=Origin(options.layers_from),
+            hint=f"--set adc.bits={wanted}, or at most {target.adc.bits} in the rule",
+        )
+    return target.adc.bits if wanted is None else wanted
 
 
 def copies_of(program: CrossbarProgram, target: Target, options: Options) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rcompile.errors import UsageError
+from rcompile.precision import LayerBits, Precision
 
 LIMITS = {"weight_bits": (1, 24), "input_bits": (1, 24), "exact_samples": (0, 2**31), "seed": (0, 2**63)}
 """Least and largest value of the options that are numbers."""
@@ -20,6 +21,8 @@ class Options:
         verify: execute the program and compare it with the model.
         exact_samples: samples of the exact comparison; 0: as many as a work limit of some seconds allows.
         seed: of everything that is drawn at random.
+        layers: rules (pattern, bits) for single layers, of which the last that matches wins; see precision.py.
+        layers_from: the file that they come from, for messages.
         dimensions: sizes of free dimensions, by name or INPUT.AXIS.
         weightless: take random weights where the file has none; nothing is verified then.
     """
@@ -30,8 +33,15 @@ class Options:
     verify: bool = True
     exact_samples: int = 0
     seed: int = 0
+    layers: tuple[tuple[str, LayerBits], ...] = ()
+    layers_from: str = ""
     dimensions: Mapping[str, int] = field(default_factory=dict)
     weightless: bool = False
+
+    @property
+    def precision(self) -> Precision:
+        """Bits of the model and of its layers."""
+        return Precision(self.weight_bits, self.input_bits, self.layers)
 
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():

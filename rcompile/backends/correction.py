@@ -28,7 +28,7 @@ def corrected(item: CrossbarMatrix, sums: NDArray[np.float64], inputs: np.ndarra
     if len(sums) > 1 and rounding is not None and rounding.merge is not None:
         merged = rounding.merge(merged)
     presented = item.presented
-    accumulators = presented.step * merged.astype(np.int64)
+    accumulators = presented.step * np.rint(merged).astype(np.int64)  # whole, unless a converter was lossy
     accumulators -= (item.matrix.input.zero_point - presented.base) * item.encoding.column_sums
     return accumulators.reshape(len(inputs), -1)
 
@@ -38,7 +38,7 @@ def weighted(item: CrossbarMatrix, sums: NDArray[np.float64], inputs: np.ndarray
     encoding = item.encoding
     total = encoding.step * sums
     if encoding.scheme is SignScheme.XNOR_PAIR:
-        total = np.floor(total / 2)  # whole, unless a converter was lossy
+        total = total / 2
     if encoding.offset.any():
         borders = [0] if len(sums) == 1 else list(item.row_cuts[:-1])
         by_partition = np.add.reduceat(inputs, borders, axis=2, dtype=np.int64)  # (vectors, G, partitions)

@@ -14,7 +14,7 @@ from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.matrix import Matrix, MatrixProgram
 from rcompile.ir.observed import BINS, Observed
 
-VECTORS = 1024
+VECTORS = 4096
 """Input vectors of a matrix that are kept, evenly spaced over a run's."""
 
 CELL_READS = 30e9

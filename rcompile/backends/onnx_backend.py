@@ -27,8 +27,9 @@ from rcompile.ir.graph import Array, Graph
 from rcompile.ir.matrix import MatrixProgram
 from rcompile.options import Options
 from rcompile.passes.lower import lower
-from rcompile.passes.quantize import Precision, is_float, needs_ranges, quantize
+from rcompile.passes.quantize import is_float, needs_ranges, quantize
 from rcompile.pipeline import Trace
+from rcompile.precision import Precision
 from rcompile.simplify import simplify
 from rcompile.targets import resolve_target
 

@@ -93,6 +93,10 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     weightless: Weightless = False,
     weight_bits: Annotated[Bits, Parameter(help="Bits of a float model's weights, 1 to 24.")] = 8,
     input_bits: Annotated[Bits, Parameter(help="Bits of a float model's activations, 1 to 24.")] = 8,
+    precision: Annotated[
+        Path | None,
+        Parameter(help="Bits of single layers: .toml with [layers.NAME] tables of weight_bits, input_bits, adc_bits."),
+    ] = None,
     replicate: Annotated[
         bool,
         Parameter(
@@ -130,6 +134,7 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     from rcompile.cli.progress import RichProgress
     from rcompile.options import Options
     from rcompile.pipeline import Trace
+    from rcompile.precision import Precision, load_precision
     from rcompile.report.console import print_summary
     from rcompile.report.schema import to_json
     from rcompile.targets import resolve_target
@@ -138,6 +143,9 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     if json not in {None, "-"}:
         require_writable(Path(json))
     folder = output or Path(f"{model.stem}.rcompile")
+    bits = Precision(weight_bits, input_bits)
+    if precision is not None:
+        bits = load_precision(precision, bits)
     with RichProgress() as progress:
         report = compile_model(
             model,
@@ -146,8 +154,10 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
             calibration=calibration,
             output=folder,
             options=Options(
-                weight_bits=weight_bits,
-                input_bits=input_bits,
+                weight_bits=bits.weight_bits,
+                input_bits=bits.input_bits,
+                layers=bits.layers,
+                layers_from="" if precision is None else str(precision),
                 replicate=replicate,
                 verify=verify,
                 exact_samples=exact_samples,

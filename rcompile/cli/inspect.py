@@ -15,8 +15,9 @@ from rcompile.errors import Origin, VerificationFailed
 from rcompile.frontend.load import Source, load
 from rcompile.ir import container
 from rcompile.passes.lower import lower
-from rcompile.passes.quantize import Precision, needs_ranges, quantize
+from rcompile.passes.quantize import needs_ranges, quantize
 from rcompile.pipeline import Trace
+from rcompile.precision import Precision
 from rcompile.report.console import plural
 from rcompile.simplify import simplify
 from rcompile.targets import Target

@@ -24,9 +24,11 @@ class Need:
 
 @dataclass(frozen=True)
 class Adc:
-    """Converters of a matrix: a sum y reads as low + step * clip(round((y - low) / step), 0, 2^bits - 1).
+    """Converters of a matrix.
 
-    Halves round up. Tables have the axes AXES. Where `bits` is 0 nothing is converted and `low` is read.
+    A sum y has the code c = clip(floor((y - low) / step), 0, 2^bits - 1) and reads as low + step * c + (step - 1) / 2,
+    the mean of the sums of that code: converters truncate, and the constant is part of the digital bias. Tables have the
+    axes AXES. Where `bits` is 0 nothing is converted, and the sum counts as zero.
 
     Attributes:
         kind: of converter, as the target says.
@@ -87,7 +89,7 @@ def convert(sums: NDArray[np.floating], low: IntegerArray, step: IntegerArray, t
     low, step, top = (table.astype(kind)[:, None] for table in (low, step, top))
     if (step == 1).all():
         return np.clip(sums, low, low + top)
-    return low + step * np.clip(np.floor((sums - low) / step + kind(0.5)), 0, top)
+    return low + step * np.clip(np.floor((sums - low) / step), 0, top) + (step - 1) / 2
 
 
 def paper_adc_bits(input_bits: int, cell_bits: int, rows: int) -> int:

@@ -37,22 +37,24 @@ def fit(seen: Observed, place: tuple[int, int, int], limits: Range, bits: int, m
         share: percent of the sums that a percentile range holds.
     """
     counts = seen.counts[place]
-    if not counts.any() or limits.low == limits.high:
-        return covering(limits, bits)
+    if not counts.any() or (limits.high - limits.low).bit_length() <= bits:
+        return covering(limits, limits, bits)
     span = Range(max(int(seen.least[place]), limits.low), min(int(seen.largest[place]), limits.high))
     if method == "least_squares":
-        return least_squares(seen, place, span, bits)
+        return least_squares(seen, place, span, limits, bits)
     if method == "percentile":
         span = percentile(seen, counts, span, share)
-    return covering(span, bits)
+    return covering(span, limits, bits)
 
 
-def covering(span: Range, bits: int) -> Choice:
-    """Return the finest converter that covers a range; fewer bits where these do."""
+def covering(span: Range, limits: Range, bits: int) -> Choice:
+    """Return the finest converter that covers a range; codes to spare reach beyond it, first downwards."""
     step = 1
-    while (span.high - span.low + step // 2) // step > 2**bits - 1:
+    while (span.high - span.low) // step > 2**bits - 1:
         step *= 2
-    return Choice(max(((span.high - span.low + step // 2) // step).bit_length(), 1), span.low, step)
+    codes = min(2**bits, -(-(limits.high - limits.low + 1) // step))
+    low = max(limits.low, span.high - step * codes + 1)
+    return Choice(max((codes - 1).bit_length(), 1), min(low, span.low), step)
 
 
 def percentile(seen: Observed, counts: NDArray[np.int64], span: Range, share: float) -> Range:
@@ -66,9 +68,9 @@ def percentile(seen: Observed, counts: NDArray[np.int64], span: Range, share: fl
     return Range(max(low, span.low), min(high, span.high))
 
 
-def least_squares(seen: Observed, place: tuple[int, int, int], span: Range, bits: int) -> Choice:
+def least_squares(seen: Observed, place: tuple[int, int, int], span: Range, limits: Range, bits: int) -> Choice:
     """Return the converter with the least mean squared error on what was seen."""
-    widest = covering(span, bits)
+    widest = covering(span, limits, bits)
     if widest.step == 1:
         return widest
     counts = seen.counts[place]
@@ -81,7 +83,7 @@ def least_squares(seen: Observed, place: tuple[int, int, int], span: Range, bits
     while step >= 1:
         room = span.high - span.low - step * top
         for low in np.unique(np.linspace(span.low, span.low + max(room, 0), 17).astype(np.int64)):
-            read = low + step * np.clip(np.floor((sums - low) / step + 0.5), 0, top)
+            read = low + step * np.clip(np.floor((sums - low) / step), 0, top) + (step - 1) / 2
             error = float((weights * (read - sums) ** 2).sum())
             if error < best:
                 best, found = error, Choice(bits, int(low), step)

@@ -30,20 +30,18 @@ ACCUMULATOR_BITS = 53
 """No accumulator has more."""
 
 
-def assign_adcs(
-    program: CrossbarProgram, target: Target, seen: Seen, bits: tuple[int, ...] | None = None
-) -> CrossbarProgram:
+def assign_adcs(program: CrossbarProgram, target: Target, seen: Seen, bits: tuple[int, ...] = ()) -> CrossbarProgram:
     """Assign converters to each matrix.
 
     Args:
         program: with input slices and flips.
         target: says what converters there are and how they are used.
         seen: the sums of a matrix on calibration samples, by its index; asked only where ranges are calibrated.
-        bits: resolution of each matrix's converters, where it is not the target's.
+        bits: resolution of each matrix's converters; () gives all the target's.
     """
     matrices = []
     for index, item in enumerate(program.matrices):
-        adc = target.adc if bits is None else replace(target.adc, bits=bits[index])
+        adc = replace(target.adc, bits=bits[index]) if bits else target.adc
         matrices.append(replace(item, adc=Assignment(item, adc, partial(seen, index)).adc()))
     return replace(program, matrices=tuple(matrices))
 
@@ -162,7 +160,7 @@ class Assignment:
     def truncated(self, tables: Tables) -> Tables:
         """Leave out the least significant bits of every conversion."""
         step = np.maximum(tables.step, 2**self.spec.truncated_bits)
-        saved = np.log2(step / tables.step).astype(np.int64)
+        saved = bit_lengths(step // tables.step) - 1
         return Tables(np.maximum(tables.bits - saved, np.minimum(tables.bits, 1)), tables.low, step)
 
     def skipped(self, tables: Tables) -> Tables:

@@ -19,6 +19,7 @@ from rcompile.frontend.parse import release
 from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import FLOATS, MICROSOFT, QUANTIZATION_DOMAINS, Array, Graph, Names, Node, Value
 from rcompile.ir.matrix import LOW_BITS
+from rcompile.precision import Precision
 
 Range = tuple[float, float]
 
@@ -30,14 +31,6 @@ SLAB_ELEMENTS = 2**20
 
 GRID_TOLERANCE = 1e-6
 """Of the largest weight of an output: what float32 rounds off."""
-
-
-@dataclass(frozen=True)
-class Precision:
-    """Bits of weights and inputs, 1 to 24 each."""
-
-    weight_bits: int = 8
-    input_bits: int = 8
 
 
 @dataclass(frozen=True)
@@ -53,16 +46,17 @@ def needs_ranges(graph: Graph, precision: Precision) -> tuple[str, ...]:
     """Return the float tensors whose ranges must be known, in order, those of bodies included."""
     found: dict[str, None] = {}
     for part in (graph, *(node.body for node in graph.all_nodes() if node.body is not None)):
-        for item in float_operators(part).values():
-            if item.data and input_grid(item.operator.data, part, precision) is None:
+        for name, item in float_operators(part).items():
+            bits = precision.of(name).input_bits
+            if item.data and input_grid(item.operator.data, part, bits) is None:
                 found[item.operator.data] = None
     return tuple(found)
 
 
-def input_grid(tensor: str, graph: Graph, precision: Precision) -> Grid | None:
+def input_grid(tensor: str, graph: Graph, bits: int) -> Grid | None:
     """Return the grid that a tensor's values lie on, where the wanted precision is not coarser."""
     grid = grid_of(tensor, graph)
-    return grid if grid is not None and grid.bits <= precision.input_bits else None
+    return grid if grid is not None and grid.bits <= bits else None
 
 
 def is_float(graph: Graph) -> bool:
@@ -111,8 +105,8 @@ def quantized(graph: Graph, ranges: Mapping[str, Range], precision: Precision, n
     """Quantize one graph."""
     operators = float_operators(graph)
     draft = Draft(names, dict(graph.constants), dict(graph.values), dict(graph.bits))
-    renamed: dict[str, str] = {}
-    weights: dict[tuple[str, int], str] = {}
+    renamed: dict[tuple[str, int], str] = {}
+    weights: dict[tuple[str, int, int], str] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
         item = operators.get(node.name)
@@ -122,21 +116,21 @@ def quantized(graph: Graph, ranges: Mapping[str, Range], precision: Precision, n
             continue
         data, weight, *rest = node.inputs
         kind = graph.values[data].dtype if item.data else "float32"
+        bits = precision.of(node.name)
         if item.data:
-            if data not in renamed:
-                grid = input_grid(data, graph, precision)
-                added, renamed[data] = draft.quantize_input(
-                    data, grid if grid is not None else grid_over(*ranges[data], precision.input_bits), node.origin_name
+            wanted = (data, bits.input_bits)  # operators that share an input share its codes
+            if wanted not in renamed:
+                grid = input_grid(data, graph, bits.input_bits)
+                added, renamed[wanted] = draft.quantize_input(
+                    data, grid if grid is not None else grid_over(*ranges[data], bits.input_bits), node.origin_name
                 )
                 nodes += added
-            data = renamed[data]
+            data = renamed[wanted]
         if item.weight:
-            key = (weight, item.operator.output_axis)  # operators that share a weight share its codes
+            key = (weight, item.operator.output_axis, bits.weight_bits)  # operators that share a weight share its codes
             if key not in weights:
                 name = f"{node.name}.weight"
-                added_node, weights[key] = draft.quantize_weight(
-                    item.operator, name, precision.weight_bits, graph.at(node)
-                )
+                added_node, weights[key] = draft.quantize_weight(item.operator, name, bits.weight_bits, graph.at(node))
                 nodes.append(replace(added_node, source=node.origin_name))
             weight = weights[key]
         nodes += draft.in_float32(replace(node, inputs=(data, weight, *rest)), kind)

@@ -74,10 +74,11 @@ def rounded_sums(result: Result) -> list[Diagnostic]:
     if not items:
         return []
     names = [item.matrix.name for item in items]
-    adc = result.target.adc
     needed = max(item.converter.column.most for item in items)
+    have = max(item.converter.widest for item in items)
+    resolution = result.target.adc.resolution
     if any(not item.converter.lossless for item in items):
-        what = f"need converters of up to {needed} bits to lose nothing and have {adc.bits} ({adc.resolution})"
+        what = f"take converters of up to {needed} bits to lose nothing and have {have} ({resolution})"
     else:
         what = f"round their partial sums to {result.target.partial_sums.bits} bits"
     origin = result.origins.converters

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from rcompile.backends.onnx_backend import Compiled
 from rcompile.frontend.runtime import Session
-from rcompile.passes.quantize import Precision
+from rcompile.precision import Precision
 
 RELATIVE = 1e-3
 """What 16 bits of weights and inputs leave, generously."""

@@ -9,8 +9,9 @@ from rcompile.frontend.quantized import few_levels
 from rcompile.ir.crossbar import SignScheme
 from rcompile.passes.lower import lower
 from rcompile.passes.partition import encode
-from rcompile.passes.quantize import Precision, needs_ranges, quantize, step_of
+from rcompile.passes.quantize import needs_ranges, quantize, step_of
 from rcompile.pipeline import Trace
+from rcompile.precision import Precision
 from rcompile.simplify import simplify
 
 RNG = np.random.default_rng(7)

@@ -10,7 +10,8 @@ from rcompile.mapper.packing import crossbars_per_copy
 from rcompile.passes.flip_weights import flip_weights
 from rcompile.passes.lower import lower
 from rcompile.passes.partition import partition
-from rcompile.passes.quantize import Precision, needs_ranges, quantize
+from rcompile.passes.quantize import needs_ranges, quantize
+from rcompile.precision import Precision
 from rcompile.targets import resolve_target
 
 ADC_BITS = [  # DAC bits, cell bits, rows: the survey's formula, exact, exact after flipping

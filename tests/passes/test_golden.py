@@ -15,10 +15,11 @@ from rcompile.passes.fold_constants import fold_constants
 from rcompile.passes.lower import lower
 from rcompile.passes.partition import partition
 from rcompile.passes.place import place
-from rcompile.passes.quantize import Precision, needs_ranges, quantize
+from rcompile.passes.quantize import needs_ranges, quantize
 from rcompile.passes.replicate import replicate
 from rcompile.passes.schedule import schedule
 from rcompile.passes.slice_inputs import slice_inputs
+from rcompile.precision import Precision
 from rcompile.targets import resolve_target
 
 

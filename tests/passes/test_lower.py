@@ -9,8 +9,9 @@ from rcompile.errors import InputError, UnsupportedError
 from rcompile.frontend.load import load
 from rcompile.options import Options
 from rcompile.passes.lower import lower, require_mapped
-from rcompile.passes.quantize import Precision, needs_ranges, quantize
+from rcompile.passes.quantize import needs_ranges, quantize
 from rcompile.pipeline import Trace
+from rcompile.precision import Precision
 from rcompile.simplify import simplify
 from rcompile.targets import resolve_target
 
