@@ -19,49 +19,58 @@ from rcompile.report.schema import Report
 from rcompile.targets import resolve_target
 
 FOLDER = Path(__file__).parent
-BITS = (8, 7, 6, 5, 4)
+BITS = (7, 6, 5, 4)
+SCHEMES = ("offset_flip", "center_offset")
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one model: mean lossless resolutions over conversions, and top-1 by calibrated resolution."""
+    """Of one model: mean lossless resolutions over conversions, and top-1 by scheme and calibrated resolution."""
 
     model: str
     samples: int
     unflipped: float
-    flipped: float
+    mean: dict[str, float]
     lossless: float
-    calibrated: dict[int, float]
+    calibrated: dict[str, dict[int, float]]
 
 
 def measure(model: Path, data: Path, calibration: Path, samples: int) -> Figures:
-    """Compile and execute one model at each resolution."""
+    """Compile and execute one model with each scheme at each resolution."""
     with tempfile.TemporaryDirectory() as folder:
         few = Path(folder) / "data.npz"
         with np.load(data) as arrays:
             np.savez(few, **{name: arrays[name][:samples] for name in arrays.files})
 
-        def compiled(**settings: str) -> Report:
-            target = resolve_target("isaac", {name.replace("_", ".", 1): text for name, text in settings.items()})
+        def compiled(sign: str, resolution: str, bits: int) -> Report:
+            settings = {"weights.sign": sign, "adc.resolution": resolution, "adc.bits": str(bits)}
             return rcompile.compile_model(
-                model, target=target, data=few, calibration=calibration, output=Path(folder) / "out",
+                model,
+                target=resolve_target("isaac", settings),
+                data=few,
+                calibration=calibration,
+                output=Path(folder) / "out",
                 options=rcompile.Options(exact_samples=1),
-            )  # fmt: skip
+            )
 
-        exact = compiled()
-        assert exact.verification.accuracy is not None
-        samples = exact.verification.accuracy.samples
-        needs = [(layer.converters.conversions, layer.adc_bits_required) for layer in exact.layers]
-        total = sum(count for count, _ in needs)
-        calibrated = {bits: accuracy(compiled(adc_resolution="calibrated", adc_bits=str(bits))) for bits in BITS}
+        exact = {sign: compiled(sign, "lossless", 8) for sign in SCHEMES}
+        calibrated = {sign: {bits: accuracy(compiled(sign, "calibrated", bits)) for bits in BITS} for sign in SCHEMES}
+    first = exact[SCHEMES[0]]
+    assert first.verification.accuracy is not None
     return Figures(
-        model.stem,
-        samples,
-        sum(count * need.weights_unflipped_mean for count, need in needs) / total,
-        sum(count * need.weights_mean for count, need in needs) / total,
-        accuracy(exact),
-        calibrated,
+        model=model.stem,
+        samples=first.verification.accuracy.samples,
+        unflipped=mean_bits(first, "weights_unflipped_mean"),
+        mean={sign: mean_bits(report, "weights_mean") for sign, report in exact.items()},
+        lossless=accuracy(first),
+        calibrated=calibrated,
     )
+
+
+def mean_bits(report: Report, name: str) -> float:
+    """Return a lossless need, averaged over the conversions of an inference."""
+    needs = [(layer.converters.conversions, getattr(layer.adc_bits_required, name)) for layer in report.layers]
+    return sum(count * bits for count, bits in needs) / sum(count for count, _ in needs)
 
 
 def accuracy(report: Report) -> float:
@@ -76,47 +85,56 @@ def page(found: list[Figures]) -> str:
     """Return the page."""
     lines = ["# Converter resolution", "", "<!-- made by docs/adc_resolution.py -->", ""]
     lines += [
-        "On `isaac` (128 x 128 cells of 2 bits, 1-bit DACs): what a conversion needs to lose nothing, by the exact",
-        "bound of its own column, averaged over all conversions of an inference, without and with flipped columns; ISAAC",
-        "gives each 8 bits. Then top-1 with converters of fewer bits, their ranges calibrated per layer, slice and input",
-        "bit by least squares (`adc.resolution=calibrated`).",
+        "On `isaac` (128 x 128 cells of 2 bits, 1-bit DACs). First what a conversion needs to lose nothing, by the",
+        "exact bound of its own column, averaged over all conversions of an inference: as stored, with columns flipped",
+        "(`offset_flip`), and around a centre (`center_offset`). ISAAC gives each 8 bits.",
         "",
-        "| Model | Samples | Lossless, mean bits | flipped | Top-1 lossless | "
-        + " | ".join(f"{b} b" for b in BITS)
-        + " |",
-        "|---|---|---|---|---|" + "---|" * len(BITS),
+        "| Model | offset | " + " | ".join(SCHEMES) + " |",
+        "|---|---|" + "---|" * len(SCHEMES),
     ]
     for item in found:
-        cells = " | ".join(f"{100 * item.calibrated[b]:.2f}" for b in BITS)
-        lines.append(
-            f"| {item.model} | {item.samples} | {item.unflipped:.2f} | {item.flipped:.2f} | {100 * item.lossless:.2f} "
-            f"| {cells} |"
-        )
+        means = " | ".join(f"{item.mean[sign]:.2f}" for sign in SCHEMES)
+        lines.append(f"| {item.model} | {item.unflipped:.2f} | {means} |")
+    lines += [
+        "",
+        "Then top-1 in % with converters of fewer bits, ranges calibrated per layer, slice and input bit by least",
+        "squares (`adc.resolution=calibrated`), the lossless one beside it.",
+        "",
+        "| Model | Samples | Lossless | " + " | ".join(f"{sign} {bits} b" for sign in SCHEMES for bits in BITS) + " |",
+        "|---|---|---|" + "---|" * (len(BITS) * len(SCHEMES)),
+    ]
+    for item in found:
+        cells = " | ".join(f"{100 * item.calibrated[sign][bits]:.2f}" for sign in SCHEMES for bits in BITS)
+        lines.append(f"| {item.model} | {item.samples} | {100 * item.lossless:.2f} | {cells} |")
     return "\n".join([*lines, "", "![Change of top-1 against resolution](adc-resolution.svg)", ""])
 
 
+WIDTH, HEIGHT, LEFT, BOTTOM, FLOOR = 640, 360, 60, 320, -10.0
+COLOURS = ("#1b6ca8", "#c8553d", "#3a7d44", "#8e5ea2", "#c58b00", "#4a4a4a", "#0aa2a2", "#a23b72")
+
+
 def picture(found: list[Figures]) -> str:
-    """Return the curves: change of top-1 in points against bits."""
-    width, height, left, bottom, floor = 640, 360, 60, 320, -10.0
-    colours = ("#1b6ca8", "#c8553d", "#3a7d44", "#8e5ea2", "#c58b00", "#4a4a4a", "#0aa2a2", "#a23b72")
+    """Return the curves of the last scheme: change of top-1 in points against bits."""
 
     def x(bits: int) -> float:
-        return left + (bits - min(BITS)) * (width - left - 190) / (max(BITS) - min(BITS))
+        return LEFT + (bits - min(BITS)) * (WIDTH - LEFT - 190) / (max(BITS) - min(BITS))
 
     def y(points: float) -> float:
-        return bottom + (max(points, floor) - floor) / (1 - floor) * (30 - bottom)
+        return BOTTOM + (max(points, FLOOR) - FLOOR) / (1 - FLOOR) * (30 - BOTTOM)
 
-    head = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
-    parts = [f'<svg {head} font-family="sans-serif" font-size="11">']
-    for points in (0, -2, -4, -6, -8, -10):
-        parts.append(f'<line x1="{left}" x2="{x(max(BITS))}" y1="{y(points)}" y2="{y(points)}" stroke="#ddd"/>')
-        parts.append(f'<text x="{left - 6}" y="{y(points) + 4}" text-anchor="end">{points}</text>')
-    parts += [f'<text x="{x(b)}" y="{bottom + 16}" text-anchor="middle">{b} bit</text>' for b in BITS]
-    parts.append(f'<text x="{left}" y="18">change of top-1, points (-10 and less at the bottom)</text>')
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11"'
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {size}>']
+    for points in range(0, int(FLOOR) - 1, -2):
+        parts.append(f'<line x1="{LEFT}" x2="{x(max(BITS))}" y1="{y(points)}" y2="{y(points)}" stroke="#ddd"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y(points) + 4}" text-anchor="end">{points}</text>')
+    parts += [f'<text x="{x(b)}" y="{BOTTOM + 16}" text-anchor="middle">{b} bit</text>' for b in BITS]
+    title = f"{SCHEMES[-1]}: change of top-1 in points ({FLOOR:g} and less at the bottom)"
+    parts.append(f'<text x="{LEFT}" y="18">{title}</text>')
     for index, item in enumerate(found):
-        colour = colours[index % len(colours)]
-        dash = "" if index < len(colours) else ' stroke-dasharray="4 3"'
-        line = " ".join(f"{x(b):.1f},{y(100 * (item.calibrated[b] - item.lossless)):.1f}" for b in BITS)
+        colour = COLOURS[index % len(COLOURS)]
+        dash = "" if index < len(COLOURS) else ' stroke-dasharray="4 3"'
+        curve = item.calibrated[SCHEMES[-1]]
+        line = " ".join(f"{x(b):.1f},{y(100 * (curve[b] - item.lossless)):.1f}" for b in BITS)
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.6"{dash}/>')
         parts.append(f'<text x="{x(max(BITS)) + 10}" y="{40 + 17 * index}" fill="{colour}">{item.model}</text>')
     return "\n".join([*parts, "</svg>", ""])

@@ -89,6 +89,7 @@ def measure(item: CrossbarMatrix, vectors: np.ndarray) -> Observed:
     counts = np.zeros((*shape, bins), np.int64)
     columns = (item.sections, len(item.weight_slices), item.matrix.groups, item.matrix.columns)
     plain, inverted = np.zeros(columns, np.int64), np.zeros(columns, np.int64)
+    means, distances = np.zeros(columns), np.zeros(columns)
     for cycle, input_slice in enumerate(inputs.slices):
         digits = input_slice.of(x)
         for s, weight_slice in enumerate(item.weight_slices):
@@ -106,10 +107,12 @@ def measure(item: CrossbarMatrix, vectors: np.ndarray) -> Observed:
                     counts[place] += np.bincount((seen - origin) // width, minlength=bins)
                     least[place] = min(least[place], int(seen.min())) if z else int(seen.min())
                     largest[place] = max(largest[place], int(seen.max())) if z else int(seen.max())
+                    means[z, s] = stored.mean(axis=1)
+                    distances[z, s] = np.abs(stored - means[z, s][:, None]).mean(axis=1)
                     if item.encoding.polarities == 1:
                         plain[z, s] = np.maximum(plain[z, s], sums.max(axis=1).astype(np.int64))
                         inverted[z, s] = np.maximum(inverted[z, s], (total - sums).max(axis=1).astype(np.int64))
-    return Observed(x.shape[1], least, largest, counts, origin, width, plain, inverted)
+    return Observed(x.shape[1], least, largest, counts, origin, width, plain, inverted, means, distances)
 
 
 def largest_partial_sums(item: CrossbarMatrix, vectors: np.ndarray) -> tuple[float, float]:

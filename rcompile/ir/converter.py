@@ -27,8 +27,8 @@ class Adc:
     """Converters of a matrix.
 
     A sum y has the code c = clip(floor((y - low) / step), 0, 2^bits - 1) and reads as low + step * c + (step - 1) / 2,
-    the mean of the sums of that code: converters truncate, and the constant is part of the digital bias. Tables have the
-    axes AXES. Where `bits` is 0 nothing is converted, and the sum counts as zero.
+    the mean of the sums of that code: converters truncate, and the constant is part of the digital bias. Tables have
+    the axes AXES. Where `bits` is 0 nothing is converted, and the sum counts as zero.
 
     Attributes:
         kind: of converter, as the target says.

@@ -124,6 +124,13 @@ class CrossbarMatrix:
         return self.converter.lossless and self.sums_exactly
 
     @property
+    def keeps_signs(self) -> bool:
+        """Whether each sum is compared once with its threshold, and only the sign matters: it is exact."""
+        adc = self.converter
+        compared = adc.kind == "sense_amplifier" and adc.widest == 1 and bool((adc.step == 1).all())
+        return compared and self.matrix.only_sign and self.sections == 1
+
+    @property
     def converted_polarities(self) -> int:
         """Conversions of a sum: 2 where the polarities are subtracted digitally."""
         return 1 if self.analog else self.encoding.scheme.block_polarities

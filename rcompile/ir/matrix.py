@@ -137,6 +137,7 @@ class Matrix:
         epilogue: what follows the accumulator.
         absorbed: names of the nodes that the epilogue and the input stand for.
         serial: each vector waits for the result of the one before (a recurrent product): copies do not help.
+        only_sign: nothing but the sign of its output is read (a binary activation follows).
     """
 
     name: str
@@ -153,6 +154,7 @@ class Matrix:
     epilogue: Epilogue
     absorbed: tuple[str, ...] = ()
     serial: bool = False
+    only_sign: bool = False
 
     @property
     def groups(self) -> int:
@@ -195,7 +197,7 @@ class Matrix:
     def __str__(self) -> str:
         low, high = int(self.weights.min()), int(self.weights.max())
         end = "float" if self.epilogue.requantize is None else self.epilogue.requantize.dtype
-        end = "int32" if self.epilogue.integer else end
+        end = "int32" if self.epilogue.integer else f"sign of {end}" if self.only_sign else end
         return (
             f"matrix {self.name} [{self.groups} x {self.rows} x {self.columns}] "
             f"weights {self.weight_bits}b in {low}..{high}, input {self.input.tensor} {self.input.bits}b "

@@ -23,6 +23,7 @@ class Observed:
         width: sums that a bin holds, a power of two.
         column_largest: (sections, slices, G, N) over all cycles, as levels are before any flip.
         inverted_largest: the same if the column were inverted.
+        column_means, column_spread: (sections, slices, G, N) mean and mean distance from it, of single sums.
     """
 
     vectors: int
@@ -33,3 +34,5 @@ class Observed:
     width: int
     column_largest: IntegerArray
     inverted_largest: IntegerArray
+    column_means: NDArray[np.float64]
+    column_spread: NDArray[np.float64]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from math import prod
 
 from rcompile.errors import UnsupportedError
+from rcompile.frontend.binary import with_signs
 from rcompile.frontend.export import part_to_onnx
 from rcompile.frontend.macs import macs_of
 from rcompile.frontend.matrix_operator import static_shape
@@ -82,6 +83,7 @@ class Lowering:
                 self.matrices[node.name] = matrix
                 self.tables.absorbed.update(dict.fromkeys(matrix.absorbed, f"part of {node.name}"))
         self.digital = self.live_digital_nodes()
+        self.matrices = with_signs(graph, self.matrices)
         self.tables.digital.update({node.name: (node, graph) for node in self.digital})
         self.index = {name: len(self.tables.matrices) + i for i, name in enumerate(self.matrices)}
         self.tables.matrices += self.matrices.values()

@@ -182,6 +182,7 @@ def converter_info(item: CrossbarMatrix) -> ConverterInfo:
         conversions=round(every * (1 - skipped)),
         skipped_share=skipped,
         lossless=adc.lossless,
+        keeps_signs=item.keeps_signs,
     )
 
 

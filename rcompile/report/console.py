@@ -118,7 +118,8 @@ def adc_text(layer: LayerInfo) -> str:
     if found.kind == "none":
         return "none"
     bits = f"{found.bits_most}" if found.bits_least == found.bits_most else f"{found.bits_least}-{found.bits_most}"
-    return f"{bits} b{'' if layer.lossless else ' lossy'}"
+    loss = "" if layer.lossless else " sign" if found.keeps_signs else " lossy"
+    return f"{bits} b{loss}"
 
 
 def print_verdict(report: Report, console: Console) -> None:
@@ -130,7 +131,7 @@ def print_verdict(report: Report, console: Console) -> None:
     if exact.status == "fail":
         console.print(f"[bold red]FAIL[/] {escape(exact.reason)}")
     else:
-        ideal = "" if all(layer.lossless for layer in report.layers) else ", converters taken as ideal"
+        ideal = "" if all(layer.lossless for layer in report.layers) else ", what rounds taken as ideal"
         console.print(
             f"[bold green]PASS[/] {plural(len(exact.layers), 'layer')}, each equal to integer arithmetic bit for bit, "
             f"on {plural(exact.samples, 'sample')}{ideal}"

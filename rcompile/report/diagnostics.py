@@ -21,6 +21,7 @@ def diagnose(result: Result) -> list[Diagnostic]:
     found = [
         *adc_beyond_target(result),
         *rounded_sums(result),
+        *kept_signs(result),
         *digital_products(result),
         *uncounted_products(result),
         *ignored_options(result),
@@ -70,7 +71,7 @@ def adc_beyond_target(result: Result) -> list[Diagnostic]:
 
 def rounded_sums(result: Result) -> list[Diagnostic]:
     """Warn where converters or partial sums round, and say by what."""
-    items = [item for item in result.compiled.placed.program.matrices if not item.lossless]
+    items = [i for i in result.compiled.placed.program.matrices if not (i.lossless or i.keeps_signs)]
     if not items:
         return []
     names = [item.matrix.name for item in items]
@@ -92,6 +93,23 @@ def rounded_sums(result: Result) -> list[Diagnostic]:
             "program includes what that costs",
             hint="adc.resolution=lossless assumes converters that lose nothing; fewer rows (crossbar.rows, "
             "crossbar.rows_at_once), cell bits or DAC bits, or weights.sign=offset_flip, need fewer bits",
+        )
+    ]
+
+
+def kept_signs(result: Result) -> list[Diagnostic]:
+    """Note which layers are read by one comparison a column."""
+    names = [i.matrix.name for i in result.compiled.placed.program.matrices if i.keeps_signs and not i.lossless]
+    if not names:
+        return []
+    return [
+        Diagnostic(
+            severity="note",
+            code="SIGNS_ONLY",
+            node=names[0],
+            message=f"{listed(names)}: sense amplifiers compare each column once with its threshold; only its sign is "
+            "read, and that is exact",
+            hint="",
         )
     ]
 

@@ -88,6 +88,7 @@ class ConverterInfo(msgspec.Struct, frozen=True, kw_only=True):
     """How the sums of a layer are converted.
 
     bits_mean: over all conversions, skipped ones as 0. conversions: of one inference, skipped ones left out.
+    keeps_signs: each sum is compared once with its threshold; nothing but its sign is read, and that is exact.
     """
 
     kind: str
@@ -97,6 +98,7 @@ class ConverterInfo(msgspec.Struct, frozen=True, kw_only=True):
     conversions: int
     skipped_share: float
     lossless: bool
+    keeps_signs: bool
 
 
 class PartialSumInfo(msgspec.Struct, frozen=True, kw_only=True):

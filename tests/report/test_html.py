@@ -24,7 +24,7 @@ LAYER = {
                                         "weights_unflipped_mean": 4.5},
     "adc_bits": 5, "lossless": True,
     "converters": {"kind": "sar", "bits_least": 5, "bits_most": 5, "bits_mean": 5.0, "conversions": 2048,
-                   "skipped_share": 0.0, "lossless": True},
+                   "skipped_share": 0.0, "lossless": True, "keeps_signs": False},
     "partial_sums": {"count": 64, "bits": 20, "adder_tree_depth": 0, "bytes": 192, "rounded_bits": None,
                      "rounded_step": None, "merged_step": None},
     "flipped_columns": 0, "utilization": 0.25, "start_s": 0.0, "stop_s": 1e-6, "latency_s": 1e-6, "energy_j": None,
