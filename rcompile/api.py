@@ -97,6 +97,7 @@ def verify(
     data: str | Path | None = None,
     exact_samples: int = 0,
     seed: int = 0,
+    adc_bits: int | None = None,
     trace: Trace | None = None,
 ) -> Verified:
     """Verify a program file on data, from the file alone.
@@ -106,6 +107,7 @@ def verify(
         data: an .npz file; without, seeded random inputs.
         exact_samples: samples of the exact comparison; 0: as many as the work limit allows.
         seed: of random inputs.
+        adc_bits: resolution that adjustable converters are lowered to, without mapping again.
         trace: records and shows what happens.
 
     Raises:
@@ -114,7 +116,7 @@ def verify(
     path = program_file(Path(program))
     graph, matrices = reference_of(container.load(path))
     samples = data_for(graph, Path(data) if data else None) or random_data(graph, seed, None, matrices.macs)
-    found = verify_file(path, samples, trace or Trace(), exact_samples=exact_samples)
+    found = verify_file(path, samples, trace or Trace(), exact_samples=exact_samples, adc_bits=adc_bits)
     if not found.exact.passed:
         raise VerificationFailed(f"the program computes something else than its model: {found.exact.first_failure()}")
     return found

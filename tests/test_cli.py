@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -228,3 +229,37 @@ def test_verify_and_inspect_refuse_an_unsound_program(tmp_path):
         result = run(tmp_path, verb, "broken.rcx")
         assert result.returncode == 6
         assert "broken.rcx: the program is unsound: block 0 of fc1 on crossbar 0 leaves the crossbar" in result.stderr
+
+
+def test_adjustable_converters_are_lowered_without_mapping_again(tmp_path):
+    arguments = (str(MODELS / "digits_mlp.onnx"), "--data", str(MODELS / "digits_test.npz"))
+    run(tmp_path, *arguments, "--set", "adc.adjustable=true")
+    program = (tmp_path / "digits_mlp.rcompile" / "program.rcx").read_bytes()
+    accuracies = []
+    for bits in ("8", "4", "2"):
+        result = run(
+            tmp_path, "verify", "digits_mlp.rcompile", "--data", str(MODELS / "digits_test.npz"), "--adc-bits", bits
+        )
+        assert result.returncode == 0, result.stderr
+        accuracies.append(float(re.search(r"mapped program: ([\d.]+) %", result.stdout)[1]))
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert accuracies[-1] < 90 < accuracies[0]
+    assert (tmp_path / "digits_mlp.rcompile" / "program.rcx").read_bytes() == program
+
+
+def test_fixed_converters_are_not_lowered(tmp_path):
+    run(tmp_path, str(MODELS / "digits_mlp.onnx"), "--no-verify")
+    result = run(tmp_path, "verify", "digits_mlp.rcompile", "--adc-bits", "4")
+    assert result.returncode == 2
+    assert "the converters of isaac are not adjustable at run time" in result.stderr
+
+
+def test_precision_is_taken_layer_by_layer(tmp_path):
+    (tmp_path / "p.toml").write_text('[layers."conv*"]\nweight_bits = 4\n[layers.fc1]\ninput_bits = 5\nadc_bits = 6\n')
+    arguments = (str(MODELS / "digits_lenet.onnx"), "--data", str(MODELS / "digits_test.npz"))
+    result = run(tmp_path, *arguments, "--precision", "p.toml")
+    assert result.returncode == 0, result.stderr
+    report = report_of(tmp_path / "digits_lenet.rcompile")
+    assert [(layer.weight_bits, layer.input_bits) for layer in report.layers] == [(4, 8), (4, 8), (8, 5), (8, 8)]
+    assert report.layers[2].adc_bits <= 6
+    assert report.verification.exact.status == "pass"

@@ -183,6 +183,12 @@ def verify(
     *,
     data: Data = None,
     exact_samples: ExactSamples = 0,
+    adc_bits: Annotated[
+        int | None,
+        Parameter(
+            validator=Number(gte=1, lte=24), help="Lower adjustable converters to so many bits (adc.adjustable)."
+        ),
+    ] = None,
     seed: Seed = 0,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
@@ -193,7 +199,14 @@ def verify(
     from rcompile.report.console import plural
 
     with RichProgress() as progress:
-        found = api.verify(program, data=data, exact_samples=exact_samples, seed=seed, trace=Trace(progress=progress))
+        found = api.verify(
+            program,
+            data=data,
+            exact_samples=exact_samples,
+            seed=seed,
+            adc_bits=adc_bits,
+            trace=Trace(progress=progress),
+        )
     console = human_console(to_stderr=False)
     console.print(
         f"[bold green]PASS[/] {plural(len(found.exact.layers), 'layer')}, each equal to integer arithmetic bit for "

@@ -1,6 +1,6 @@
 """What converters make of column sums: resolution, range and step of every conversion."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, log2
 
@@ -68,6 +68,14 @@ class Adc:
             fits = table.ndim == len(AXES) and all(a in {1, b} for a, b in zip(table.shape, shape, strict=True))
             require(fits, f"{name}: a converter table of {table.shape} does not fit conversions of {shape}")
         require(((self.step > 0) & (self.step & (self.step - 1) == 0)).all(), f"{name}: a step is no power of two")
+
+    def at_most(self, bits: int) -> "Adc":
+        """Return converters that stop after so many bits, the most significant ones (adjusted at run time)."""
+        left_out = np.maximum(self.bits.astype(np.int64) - bits, 0)
+        if not left_out.any():
+            return self
+        step = self.step * 2**left_out
+        return replace(self, bits=np.minimum(self.bits, np.uint8(bits)), step=step, lossless=False)
 
     def tables(self, place: tuple[int | slice, ...]) -> tuple[IntegerArray, IntegerArray, IntegerArray]:
         """Return (low, step, top code) of the conversions at an index along AXES, the column last."""

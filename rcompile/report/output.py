@@ -1,8 +1,8 @@
 """The output folder: written aside and moved into place, so that nothing half-written is ever left."""
 
 import os
+import secrets
 import shutil
-import tempfile
 from pathlib import Path
 from types import TracebackType
 
@@ -26,7 +26,9 @@ class OutputFolder:
         try:
             if not parent.is_dir():
                 raise NotADirectoryError(2, f"there is no folder {parent}")
-            self._draft = Path(tempfile.mkdtemp(prefix=f".{self._folder.name}.", dir=parent))
+            # named before it is made: an interruption in between must find what to remove
+            self._draft = parent / f".{self._folder.name}.{secrets.token_hex(4)}"
+            self._draft.mkdir()
             if self._folder.exists() and not os.access(self._folder, os.W_OK):
                 raise PermissionError(13, "permission denied")
         except OSError as error:
@@ -34,7 +36,9 @@ class OutputFolder:
             raise UsageError(
                 f"the output folder cannot be written: {error.strerror}", at=at, hint="choose another with -o DIR"
             ) from error
-        self._draft.chmod(0o755)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def path(self, name: str) -> Path:

@@ -1,12 +1,12 @@
 """Verify a program file: check it, execute it, compare it with the model that it implements."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rcompile.backends.executor import Engine, Executor
 from rcompile.backends.functional import Functional
 from rcompile.backends.mixed import Mixed
-from rcompile.errors import Origin, VerificationFailed
+from rcompile.errors import Origin, UsageError, VerificationFailed
 from rcompile.frontend.load import load_model
 from rcompile.frontend.parse import Model
 from rcompile.ir import container
@@ -45,6 +45,7 @@ def verify_file(
     *,
     exact_samples: int = 0,
     original: FloatModel | None = None,
+    adc_bits: int | None = None,
 ) -> Verified:
     """Verify what a program file holds; nothing is taken from the compiler's memory.
 
@@ -53,6 +54,7 @@ def verify_file(
         data: samples.
         trace: where to record phases.
         exact_samples: samples of the exact comparison; 0: as many as the work limit allows.
+        adc_bits: resolution that adjustable converters are lowered to; None leaves them.
         original: the float model, for its accuracy; None where the model came quantized or is not at hand.
 
     Raises:
@@ -68,6 +70,8 @@ def verify_file(
         except Unsound as rule:
             raise VerificationFailed(f"the program is unsound: {rule}", at=Origin(str(path))) from rule
         compiled = container.load(path)
+        if adc_bits is not None:
+            compiled = with_resolution(compiled, adc_bits, path)
         graph, matrices = reference_of(compiled)
     placed = compiled.placed
     samples = min(exact_samples, data.samples) if exact_samples else affordable_samples(placed, data.samples)
@@ -87,6 +91,23 @@ def verify_file(
             quantized = run_model(reference_model(compiled), graph.batch, data, optimize=fused)
         accuracy = measure_accuracy(placed.program.source, data, found, quantized, real)
     return Verified(compiled, data, exact, accuracy, engine.name)
+
+
+def with_resolution(compiled: Compiled, bits: int, path: Path) -> Compiled:
+    """Return a program whose converters stop after so many bits.
+
+    Raises:
+        UsageError: the target's converters are not adjustable.
+    """
+    if not compiled.target["adc"]["adjustable"]:
+        raise UsageError(
+            f"the converters of {compiled.target['name']} are not adjustable at run time",
+            at=Origin(str(path)),
+            hint=f"compile with --set adc.adjustable=true, or with --set adc.bits={bits}",
+        )
+    program = compiled.placed.program
+    matrices = tuple(replace(item, adc=item.converter.at_most(bits)) for item in program.matrices)
+    return replace(compiled, placed=replace(compiled.placed, program=replace(program, matrices=matrices)))
 
 
 def reference_of(compiled: Compiled) -> tuple[Graph, MatrixProgram]:

@@ -53,6 +53,9 @@ def folder(tmp_path: Path) -> Path:
         text = text.replace(old, new, 1)
     (tmp_path / "three.toml").write_text(text)
     (tmp_path / "broken.toml").write_text("name = [")
+    (tmp_path / "bits.toml").write_text("[default]\nweigh_bits = 3\n[layer.a]\nx = 1\n[layers.b]\nadc_bits = 0\n")
+    (tmp_path / "nowhere.toml").write_text("[layers.conx1]\nweight_bits = 3\n")
+    (tmp_path / "wide.toml").write_text("[layers.conv1]\nadc_bits = 9\n")
     return tmp_path
 
 
@@ -226,6 +229,23 @@ CASES = {
         "  line 22: adc.bits must be at most 6 for a flash converter, is 8: it would have 255 comparators, more than there are "
         "cells to read; adc.kind = sar has one\n"
         "hint: `rcompile targets isaac` shows a complete target",
+    ),
+    "mistakes in a precision file": (
+        ["ok.onnx", "--precision", "bits.toml"], 2,
+        "bits.toml: 3 mistakes in the precision file\n"
+        "  [layer] is not a section; there are [default] and [layers.NAME]\n"
+        "  default: weigh_bits is not a field; did you mean 'weight_bits'?\n"
+        "  layers.'b': adc_bits must be a whole number from 1 to 24, is 0",
+    ),
+    "precision of no layer": (
+        ["ok.onnx", "--precision", "nowhere.toml"], 2,
+        "nowhere.toml: layers.'conx1' matches none of the layers on crossbars: conv1, conv2, product\n"
+        "hint: did you mean 'conv1'?",
+    ),
+    "more bits than the converters have": (
+        ["ok.onnx", "--precision", "wide.toml"], 2,
+        "wide.toml: adc_bits of conv1 is 9: the converters of isaac have 8 bits\n"
+        "hint: --set adc.bits=9, or at most 8 in the rule",
     ),
     "narrow amplitude DACs": (
         ["ok.onnx", "--set", "inputs.encoding=amplitude", "--set", "inputs.dac_bits=4"], 2,
