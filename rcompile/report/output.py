@@ -22,15 +22,8 @@ class OutputFolder:
             raise UsageError(
                 "the output must be a folder, but this is a file", at=at, hint="choose another with -o DIR"
             )
-        parent = self._folder.absolute().parent
         try:
-            if not parent.is_dir():
-                raise NotADirectoryError(2, f"there is no folder {parent}")
-            # named before it is made: an interruption in between must find what to remove
-            self._draft = parent / f".{self._folder.name}.{secrets.token_hex(4)}"
-            self._draft.mkdir()
-            if self._folder.exists() and not os.access(self._folder, os.W_OK):
-                raise PermissionError(13, "permission denied")
+            self._make()
         except OSError as error:
             self.__exit__(None, None, None)
             raise UsageError(
@@ -40,6 +33,17 @@ class OutputFolder:
             self.__exit__(None, None, None)
             raise
         return self
+
+    def _make(self) -> None:
+        """Make the folder that is written to; OSError where that, or moving it into place, is not allowed."""
+        parent = self._folder.absolute().parent
+        if not parent.is_dir():
+            raise NotADirectoryError(2, f"there is no folder {parent}")
+        # named before it is made: an interruption in between must find what to remove
+        self._draft = parent / f".{self._folder.name}.{secrets.token_hex(4)}"
+        self._draft.mkdir()
+        if self._folder.exists() and not os.access(self._folder, os.W_OK):
+            raise PermissionError(13, "permission denied")
 
     def path(self, name: str) -> Path:
         """Return where to write a file of the folder."""
