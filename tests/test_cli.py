@@ -121,7 +121,7 @@ def test_what_small_converters_cost_is_said(tmp_path):
     assert result.returncode == 0
     report = report_of(tmp_path / "digits_mlp.rcompile")
     (found,) = [item for item in report.diagnostics if item.code == "ROUNDED_SUMS"]
-    assert "fc1, fc2, fc3 take converters of up to 7 bits to lose nothing and have 3 (uniform)" in found.message
+    assert "fc1, fc2, fc3: converters of up to 7 bits would lose nothing, these have 3 (uniform)" in found.message
     assert not any(layer.lossless for layer in report.layers)
     assert report.verification.exact.status == "pass"
     assert report.verification.accuracy.ideal < report.verification.accuracy.quantized

@@ -79,9 +79,9 @@ def rounded_sums(result: Result) -> list[Diagnostic]:
     have = max(item.converter.widest for item in items)
     resolution = result.target.adc.resolution
     if any(not item.converter.lossless for item in items):
-        what = f"take converters of up to {needed} bits to lose nothing and have {have} ({resolution})"
+        what = f"converters of up to {needed} bits would lose nothing, these have {have} ({resolution})"
     else:
-        what = f"round their partial sums to {result.target.partial_sums.bits} bits"
+        what = f"partial sums are rounded to {result.target.partial_sums.bits} bits"
     origin = result.origins.converters
     seen = f"; ranges were calibrated on {'random inputs' if origin == 'random' else origin} samples" if origin else ""
     return [
@@ -89,7 +89,7 @@ def rounded_sums(result: Result) -> list[Diagnostic]:
             severity="warning",
             code="ROUNDED_SUMS",
             node=names[0],
-            message=f"{listed(names)} {what}{seen.replace('inputs samples', 'inputs')}: the accuracy of the mapped "
+            message=f"{listed(names)}: {what}{seen.replace('inputs samples', 'inputs')}: the accuracy of the mapped "
             "program includes what that costs",
             hint="adc.resolution=lossless assumes converters that lose nothing; fewer rows (crossbar.rows, "
             "crossbar.rows_at_once), cell bits or DAC bits, or weights.sign=offset_flip, need fewer bits",

@@ -224,7 +224,7 @@
     const checked = plural(exact.layers.length, "layer");
     const meaning = {
       pass: [`${exact.layers.length === 1 ? "The 1 layer equals" : `All ${checked} equal`} integer arithmetic bit for bit on `
-        + `${plural(exact.samples, "sample")}.`,
+        + `${plural(exact.samples, "sample")}${layers.every((l) => l.lossless) ? "" : ", what rounds taken as ideal"}.`,
         (exact.crossbar_share < 1 ? `${(100 * exact.crossbar_share).toPrecision(2)} % of each layer's vectors were read `
           + "crossbar by crossbar, cycle by cycle; the others by the functional engine. "
           : "The mapped program was executed crossbar by crossbar. ") + `Reference: ${exact.reference}.`],
@@ -759,14 +759,19 @@
         ["Weights", `${bits(l.weight_bits)} in ${plural(l.weight_slices.length, "slice")}`],
         ["Slices", l.weight_slices.map((w) => `${w.shift}\u2013${w.shift + w.bits - 1}`).join(", ")],
         ["Inputs", `${bits(l.input_bits)} in ${plural(l.input_cycles, "cycle")}`], ["Signs", l.sign_scheme],
+        ["Input signs", l.input_scheme], ["Reads a cycle", count(l.reads_per_cycle)], ["Subtraction", l.subtraction],
         ["Partitions", `${l.row_partitions} rows \u00d7 ${l.column_partitions} columns`], ["Blocks", count(l.blocks)],
         ["Crossbars", count(l.crossbars)], ["Copies", count(l.replicas)], ["Tiles", count(l.tiles.length)],
         ["Cells used", percent(l.utilization)], ["Cells written", count(l.writes)],
         ["ADC", `${bits(l.adc_bits)}${l.lossless ? ", lossless" : l.converters.keeps_signs ? ", exact signs" : ", lossy"}`],
-        ["ADC, exact need", bits(l.adc_bits_required.exact)], ["ADC, paper's need", bits(l.adc_bits_required.paper)],
+        ["ADC, any weights", bits(l.adc_bits_required.exact)], ["ADC, paper's need", bits(l.adc_bits_required.paper)],
+        ["ADC, these weights", `${bits(l.adc_bits_required.weights)}, mean ${l.adc_bits_required.weights_mean.toFixed(2)}`],
+        ["Conversions", `${si(l.converters.conversions, "")} of ${l.converters.bits_mean.toFixed(2)}${NBSP}bit`],
         ["Flipped columns", count(l.flipped_columns)],
+        ["Saved by flips", `${(l.adc_bits_required.weights_unflipped_mean - l.adc_bits_required.weights_mean).toFixed(2)}${NBSP}bit (mean)`],
         ["Start", si(l.start_s, "s")], ["Latency", si(l.latency_s, "s")],
-        ["Partial sums", bytes(l.partial_sum_bytes)], ["Inputs received", bytes(l.traffic_bytes)],
+        ["Partial sums", `${si(l.partial_sums.count, "")} of ${bits(l.partial_sums.bits)}, ${bytes(l.partial_sum_bytes)}`],
+        ["Adder tree", `depth ${l.partial_sums.adder_tree_depth}`], ["Inputs received", bytes(l.traffic_bytes)],
         ...(l.energy_j === null ? [] : [["Energy", si(l.energy_j, "J")]]),
       ].map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)])));
     }
