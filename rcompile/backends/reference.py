@@ -139,8 +139,8 @@ class Reference:
             return reading.true_sums(plain, digits, rows, top_digit)
         polarity = 0 if item.analog else reading.polarity
         place = (cycle, section, polarity, reading.weight_slice, reading.group, reading.outputs)
-        low, step, top = item.converter.tables(place)
-        value = reading.true_sums(convert(plain, low, step, top), digits, rows, top_digit)
+        low, step, origin, top = item.converter.tables(place)
+        value = reading.true_sums(convert(plain, low, step, origin, top), digits, rows, top_digit)
         skipped = top == 0
         return np.where(skipped[:, None], value.dtype.type(0), value) if skipped.any() else value
 

@@ -1,7 +1,6 @@
 """What converters make of column sums: resolution, range and step of every conversion."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from math import ceil, log2
 
 import numpy as np
@@ -26,15 +25,16 @@ class Need:
 class Adc:
     """Converters of a matrix.
 
-    A sum y has the code c = clip(floor((y - low) / step), 0, 2^bits - 1) and reads as low + step * c + (step - 1) / 2,
-    the mean of the sums of that code: converters truncate, and the constant is part of the digital bias. Tables have
-    the axes AXES. Where `bits` is 0 nothing is converted, and the sum counts as zero.
+    A sum y has the code c = clip(floor((y - low) / step), 0, 2^bits - 1) and reads as origin + step * c: converters
+    truncate, and the origin, which is part of the digital bias, makes a reading the mean of its sums. Tables have the
+    axes AXES. Where `bits` is 0 nothing is converted, and the sum counts as zero.
 
     Attributes:
         kind: of converter, as the target says.
         bits: resolution of each conversion.
         low: the sum that code 0 stands for.
         step: what one code stands for, a power of two.
+        origin: what code 0 reads as, a multiple of 1/16.
         lossless: whether no conversion can change a sum.
         paper: the resolution by the survey's formula (section III.1).
         exact: the least resolution that no weights can exceed.
@@ -46,6 +46,7 @@ class Adc:
     bits: NDArray[np.uint8]
     low: IntegerArray
     step: IntegerArray
+    origin: NDArray[np.float64]
     lossless: bool
     paper: int
     exact: int
@@ -57,14 +58,9 @@ class Adc:
         """Resolution that the converters must have."""
         return int(self.bits.max())
 
-    @cached_property
-    def is_plain(self) -> bool:
-        """Whether every conversion is of one kind, as one resolution for a whole matrix gives."""
-        return self.bits.size == self.low.size == self.step.size == 1
-
     def verify(self, shape: tuple[int, ...], name: str) -> None:
         """Check that tables fit the conversions (AXES) and hold what converters can do."""
-        for table in (self.bits, self.low, self.step):
+        for table in (self.bits, self.low, self.step, self.origin):
             fits = table.ndim == len(AXES) and all(a in {1, b} for a, b in zip(table.shape, shape, strict=True))
             require(fits, f"{name}: a converter table of {table.shape} does not fit conversions of {shape}")
         require(((self.step > 0) & (self.step & (self.step - 1) == 0)).all(), f"{name}: a step is no power of two")
@@ -75,12 +71,13 @@ class Adc:
         if not left_out.any():
             return self
         step = self.step * 2**left_out
-        return replace(self, bits=np.minimum(self.bits, np.uint8(bits)), step=step, lossless=False)
+        origin = self.origin + (step - self.step) / 2
+        return replace(self, bits=np.minimum(self.bits, np.uint8(bits)), step=step, origin=origin, lossless=False)
 
-    def tables(self, place: tuple[int | slice, ...]) -> tuple[IntegerArray, IntegerArray, IntegerArray]:
-        """Return (low, step, top code) of the conversions at an index along AXES, the column last."""
+    def tables(self, place: tuple[int | slice, ...]) -> tuple[IntegerArray, IntegerArray, IntegerArray, IntegerArray]:
+        """Return (low, step, origin, top code) of the conversions at an index along AXES, the column last."""
         top = 2 ** at(self.bits, place).astype(np.int64) - 1
-        return at(self.low, place), at(self.step, place), top
+        return at(self.low, place), at(self.step, place), at(self.origin, place), top
 
 
 def at(table: IntegerArray, place: tuple[int | slice, ...]) -> IntegerArray:
@@ -91,13 +88,17 @@ def at(table: IntegerArray, place: tuple[int | slice, ...]) -> IntegerArray:
     return np.atleast_1d(table[tuple(index)])
 
 
-def convert(sums: NDArray[np.floating], low: IntegerArray, step: IntegerArray, top: IntegerArray) -> np.ndarray:
+def convert(
+    sums: NDArray[np.floating], low: IntegerArray, step: IntegerArray, origin: IntegerArray, top: IntegerArray
+) -> np.ndarray:
     """Return what converters read of sums (columns, vectors); tables hold a value a column, or one for all."""
     kind = sums.dtype.type
-    low, step, top = (table.astype(kind)[:, None] for table in (low, step, top))
-    if (step == 1).all():
-        return np.clip(sums, low, low + top)
-    return low + step * np.clip(np.floor((sums - low) / step), 0, top) + (step - 1) / 2
+    first, last = (table.astype(kind)[:, None] for table in (low, low + top))
+    if (step == 1).all() and (origin == low).all():
+        return np.clip(sums, first, last)
+    wide = sums.astype(np.float64)
+    codes = np.clip(np.floor((wide - low[:, None]) / step[:, None]), 0, top[:, None])
+    return origin[:, None] + step[:, None] * codes
 
 
 def paper_adc_bits(input_bits: int, cell_bits: int, rows: int) -> int:

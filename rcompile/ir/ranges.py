@@ -1,6 +1,6 @@
 """Fit a converter's range to the sums that were seen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,12 @@ class Range:
 
 @dataclass(frozen=True)
 class Choice:
-    """A converter's resolution, the sum of its code 0 and its step."""
+    """A converter's resolution, the sum of its code 0, its step, and what code 0 reads as."""
 
     bits: int
     low: int
     step: int
+    origin: float
 
 
 def fit(seen: Observed, place: tuple[int, int, int], limits: Range, bits: int, method: str, share: float) -> Choice:
@@ -41,10 +42,23 @@ def fit(seen: Observed, place: tuple[int, int, int], limits: Range, bits: int, m
         return covering(limits, limits, bits)
     span = Range(max(int(seen.least[place]), limits.low), min(int(seen.largest[place]), limits.high))
     if method == "least_squares":
-        return least_squares(seen, place, span, limits, bits)
+        return unbiased(least_squares(seen, place, span, limits, bits), seen, counts)
     if method == "percentile":
         span = percentile(seen, counts, span, share)
-    return covering(span, limits, bits)
+    return unbiased(covering(span, limits, bits), seen, counts)
+
+
+def unbiased(choice: Choice, seen: Observed, counts: NDArray[np.int64]) -> Choice:
+    """Return a converter that reads right on average of what was seen, in steps of 1/16.
+
+    Sums are small and often zero, so that the middle of a code is not their mean; thousands of conversions add up.
+    """
+    if seen.width > 1:
+        return choice
+    sums = seen.origin + np.arange(len(counts), dtype=np.float64)
+    codes = np.clip(np.floor((sums - choice.low) / choice.step), 0, 2**choice.bits - 1)
+    origin = float(np.average(sums - choice.step * codes, weights=counts))
+    return replace(choice, origin=round(origin * 16) / 16)
 
 
 def covering(span: Range, limits: Range, bits: int) -> Choice:
@@ -54,7 +68,8 @@ def covering(span: Range, limits: Range, bits: int) -> Choice:
         step *= 2
     codes = min(2**bits, -(-(limits.high - limits.low + 1) // step))
     low = max(limits.low, span.high - step * codes + 1)
-    return Choice(max((codes - 1).bit_length(), 1), min(low, span.low), step)
+    low = min(low, span.low)
+    return Choice(max((codes - 1).bit_length(), 1), low, step, low + (step - 1) / 2)
 
 
 def percentile(seen: Observed, counts: NDArray[np.int64], span: Range, share: float) -> Range:
@@ -86,6 +101,6 @@ def least_squares(seen: Observed, place: tuple[int, int, int], span: Range, limi
             read = low + step * np.clip(np.floor((sums - low) / step), 0, top) + (step - 1) / 2
             error = float((weights * (read - sums) ** 2).sum())
             if error < best:
-                best, found = error, Choice(bits, int(low), step)
+                best, found = error, Choice(bits, int(low), step, low + (step - 1) / 2)
         step //= 2
     return found

@@ -54,6 +54,12 @@ class Tables:
     bits: IntegerArray
     low: IntegerArray
     step: IntegerArray
+    origin: IntegerArray
+
+    @classmethod
+    def centred(cls, bits: IntegerArray, low: IntegerArray, step: IntegerArray) -> "Tables":
+        """Return tables whose codes read as the middle of their sums."""
+        return cls(bits, low, step, low + (step - 1) / 2)
 
 
 class Assignment:
@@ -87,6 +93,7 @@ class Assignment:
             bits=frozen(tables.bits.astype(np.uint8)),
             low=frozen(tables.low.astype(np.int64)),
             step=frozen(tables.step.astype(np.int64)),
+            origin=frozen(tables.origin.astype(np.float64)),
             lossless=self.is_lossless(tables),
             paper=paper_adc_bits(input_bits, widest.bits, rows),
             exact=((2**input_bits - 1) * (high - low)).bit_length(),
@@ -106,7 +113,7 @@ class Assignment:
         """Return what the target's way of using its converters gives."""
         resolution, most = self.spec.resolution, self.spec.bits
         if self.spec.kind == "sense_amplifier" and (found := compared(self.item, self.seen)) is not None:
-            return Tables(*found)
+            return Tables.centred(*found)
         if resolution == "adaptive":
             return self.adaptive()
         if resolution == "calibrated":
@@ -116,11 +123,11 @@ class Assignment:
         low, high = int(self.lowest.min()), int(self.highest.max())
         if (high - low).bit_length() > most and resolution != "lossless" and self.spec.kind != "none":
             return self.calibrated()
-        return Tables(one(max((high - low).bit_length(), 1)), one(low), one(1))
+        return Tables.centred(one(max((high - low).bit_length(), 1)), one(low), one(1))
 
     def per_column(self) -> Tables:
         """Resolve what each column can sum to; calibrated ranges where that is too much."""
-        exact = Tables(np.maximum(self.needed, 1), self.lowest, np.ones_like(self.lowest))
+        exact = Tables.centred(np.maximum(self.needed, 1), self.lowest, np.ones_like(self.lowest))
         if int(self.needed.max()) <= self.spec.bits:
             return exact
         fitted, wide = self.calibrated(), self.needed > self.spec.bits
@@ -128,6 +135,7 @@ class Assignment:
             np.where(wide, fitted.bits, exact.bits),
             np.where(wide, fitted.low, exact.low),
             np.where(wide, fitted.step, exact.step),
+            np.where(wide, fitted.origin, exact.origin),
         )
 
     def calibrated(self) -> Tables:
@@ -135,6 +143,7 @@ class Assignment:
         seen = self.seen()
         cycles, polarities, slices = seen.least.shape
         found = np.zeros((3, cycles, 1, polarities, slices, 1, 1), np.int64)
+        origin = np.zeros(found.shape[1:])
         for cycle, polarity, index in np.ndindex(cycles, polarities, slices):
             row = min(cycle, len(self.lowest) - 1)
             limits = Range(
@@ -142,7 +151,8 @@ class Assignment:
             )
             chosen = fit(seen, (cycle, polarity, index), limits, self.spec.bits, self.spec.range, self.spec.percentile)
             found[:, cycle, 0, polarity, index, 0, 0] = chosen.bits, chosen.low, chosen.step
-        return Tables(*found)
+            origin[cycle, 0, polarity, index, 0, 0] = chosen.origin
+        return Tables(found[0], found[1], found[2], origin)
 
     def adaptive(self) -> Tables:
         """Resolve only the bits that reach the output (Newton): from `guard_bits` below its step upwards."""
@@ -158,13 +168,14 @@ class Assignment:
             least = 2 ** max(lowest_kept - position, 0)
             step[place] = np.maximum(step[place], least)
             bits[place] = kept_bits(position, bits[place], lowest_kept, ACCUMULATOR_BITS)
-        return Tables(bits, low, step)
+        return Tables(bits, low, step, base.origin + (step - base.step) / 2)
 
     def truncated(self, tables: Tables) -> Tables:
         """Leave out the least significant bits of every conversion."""
         step = np.maximum(tables.step, 2**self.spec.truncated_bits)
         saved = bit_lengths(step // tables.step) - 1
-        return Tables(np.maximum(tables.bits - saved, np.minimum(tables.bits, 1)), tables.low, step)
+        origin = tables.origin + (step - tables.step) / 2
+        return Tables(np.maximum(tables.bits - saved, np.minimum(tables.bits, 1)), tables.low, step, origin)
 
     def skipped(self, tables: Tables) -> Tables:
         """Convert no partial products of low weight ([6] of the survey)."""
@@ -174,13 +185,13 @@ class Assignment:
         for cycle, index in np.ndindex(shape[0], shape[3]):
             if item.presented.slices[cycle].shift + item.weight_slices[index].shift < self.spec.skipped_below:
                 bits[cycle, :, :, index] = 0
-        return Tables(bits, tables.low, tables.step)
+        return replace(tables, bits=bits)
 
     def is_lossless(self, tables: Tables) -> bool:
         """Tell whether no sum that the columns can take is changed."""
         high = tables.low + tables.step * (2**tables.bits - 1)
         inside = (tables.low <= self.lowest) & (high >= self.highest) & (tables.step == 1) & (tables.bits > 0)
-        return bool(inside.all())
+        return bool((inside & (tables.origin == tables.low)).all())
 
 
 def one(value: int) -> NDArray[np.int64]:

@@ -171,6 +171,10 @@ def check_lossless(item: Json, array: Any) -> None:  # noqa: ANN401 - the reader
     codes, cuts = array(item["encoding"]["codes"]), item["read_cuts"]
     flips = None if item["flips"] is None else array(item["flips"])
     bits, low, step = (array(adc[key]).astype(np.int64) for key in ("bits", "low", "step"))
+    rule(
+        (array(adc["origin"]) == low).all(),
+        f"{name}: a converter is said to lose nothing, but reads beside its lowest sum",
+    )
     high = low + 2**bits - 1
     tops = np.array([2 ** s["bits"] - 1 for s in item["inputs"]["slices"]]).reshape(-1, 1, 1)
     for section, (start, stop) in enumerate(pairwise(cuts)):

@@ -25,7 +25,7 @@ from rcompile.targets import resolve_target
 
 def test_a_code_reads_as_the_mean_of_its_sums():
     sums = np.arange(-2.0, 14.0)[None]
-    tables = (np.array([0]), np.array([4]), np.array([2]))
+    tables = (np.array([0]), np.array([4]), np.array([1.5]), np.array([2]))
     assert convert(sums, *tables)[0].tolist() == [1.5] * 6 + [5.5] * 4 + [9.5] * 6
 
 
@@ -59,8 +59,8 @@ def expected_of(item, vectors: np.ndarray) -> np.ndarray:
                         )
                         stored = np.where(flips, ones[group] - sums[group], sums[group])
                         place = (cycle, section, polarity, index, group, slice(None))
-                        low, step, top = item.adc.tables(place)
-                        read = convert(stored.T, low, step, top).T
+                        low, step, origin, top = item.adc.tables(place)
+                        read = convert(stored.T, low, step, origin, top).T
                         read = np.where(flips, ones[group] - read, read) * (top > 0)
                         total[0, :, group] += (-1) ** polarity * 2.0**weight_slice.shift * input_slice.weight * read
     return corrected(item, total, item.presented.inputs_of(vectors))
