@@ -19,8 +19,8 @@ from rcompile.report.schema import Report
 from rcompile.targets import resolve_target
 
 FOLDER = Path(__file__).parent
-BITS = (7, 6, 5, 4)
-SCHEMES = ("offset_flip", "center_offset")
+BITS = (6, 5, 4)
+SCHEMES = ("offset_flip", "differential_columns", "center_offset")
 
 
 @dataclass(frozen=True)

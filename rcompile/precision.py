@@ -22,11 +22,19 @@ LIMITS = {"weight_bits": (1, 24), "input_bits": (1, 24), "adc_bits": (1, 24)}
 
 @dataclass(frozen=True)
 class LayerBits:
-    """What a rule says of a layer; None leaves it as it is."""
+    """What a rule says of a layer; None leaves it as it is. UsageError where a value is out of its range."""
 
     weight_bits: int | None = None
     input_bits: int | None = None
     adc_bits: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high
+            ):
+                raise UsageError(f"{name} of a layer must be a whole number from {low} to {high}, is {value!r}")
 
 
 @dataclass(frozen=True)

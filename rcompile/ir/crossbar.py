@@ -150,11 +150,8 @@ class CrossbarMatrix:
     @property
     def needs_input_sums(self) -> bool:
         """Whether what crossbars read is corrected with the sum of the inputs: by a unit column, or digitally."""
-        return (
-            self.flips is not None
-            or self.rows_per_weight == 2 == 1 + self.encoding.polarities
-            or bool(self.encoding.offset.any())
-        )
+        paired = self.encoding.scheme is SignScheme.XNOR_PAIR
+        return self.flips is not None or paired or bool(self.encoding.offset.any())
 
     def verify(self) -> None:
         """Check that codes decode to the weights, and slices and cuts cover each bit once."""
