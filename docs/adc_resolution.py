@@ -8,6 +8,7 @@ of 4 to 8 bits, and executed on its samples. `--samples N` takes the first N of 
 
 import argparse
 import json
+import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -150,7 +151,8 @@ def main() -> None:
     found = []
     for index in range(0, len(files), 3):
         found.append(measure(*files[index : index + 3], arguments.samples))
-        print(json.dumps(asdict(found[-1])), flush=True)  # noqa: T201 - progress
+        sys.stdout.write(json.dumps(asdict(found[-1])) + "\n")
+        sys.stdout.flush()
     (FOLDER / "adc-resolution.md").write_text(page(found), encoding="utf-8")
     (FOLDER / "adc-resolution.svg").write_text(picture(found), encoding="utf-8")
 

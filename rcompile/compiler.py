@@ -1,30 +1,24 @@
 """The compiler on one page: from an ONNX file to a placed, executed and verified program."""
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from rcompile.backends.executor import runs_of
-from rcompile.backends.observe import capture, largest_partial_sums, measure
+from rcompile.calibration import Chosen, Samples, Seen, in_batches
 from rcompile.devices import IDEAL
 from rcompile.errors import InternalError, Origin, RcompileError, UnsupportedError, UsageError
 from rcompile.frontend.blame import blame
 from rcompile.frontend.calibrate import calibrate
 from rcompile.frontend.export import to_model
 from rcompile.frontend.load import Source, load, needs_conversion, original_model
-from rcompile.frontend.macs import macs_of
 from rcompile.frontend.parse import file_digest, release
 from rcompile.ir import container
 from rcompile.ir.arrays import trim_memory
 from rcompile.ir.container import Compiled
 from rcompile.ir.crossbar import CrossbarProgram
-from rcompile.ir.graph import Array, Graph
+from rcompile.ir.graph import Graph
 from rcompile.ir.matrix import MatrixProgram
-from rcompile.ir.observed import Observed
 from rcompile.ir.placed import PlacedProgram
 from rcompile.mapper.packing import crossbars_per_copy
 from rcompile.mapper.replication import balanced_copies
@@ -51,11 +45,6 @@ from rcompile.targets.schema import as_dict
 from rcompile.verification.accuracy import FloatModel
 from rcompile.verification.data import DataSet, load_data, random_data
 from rcompile.verification.verify import verify_file
-
-CALIBRATION_BATCH = 16
-
-OBSERVED_SAMPLES = 64
-"""Calibration samples whose column sums are looked at."""
 
 PASSES = (
     fold_constants, expand, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, flip_weights,
@@ -118,7 +107,7 @@ def compile_file(
         device=IDEAL,
         options=options,
         origins=origins,
-        ignored=ignored(options, calibration_path) if came_quantized else (),
+        ignored=ignored(options, calibration_path, origins) if came_quantized else (),
         verified=verified,
     )
 
@@ -161,10 +150,12 @@ def compile_graph(
 ) -> tuple[Compiled, Origins]:
     """Compile a graph that was read from `path`; return what program.rcx holds, and where its ranges come from."""
     simple = simplify(graph, trace)
-    quantized, ranges_from = quantize_floats(simple, calibration, data, options, trace)
+    quantized, ranges_from = quantize_floats(
+        simple, options, trace, Samples(simple, calibration, data, options.seed).chosen
+    )
     matrices = require_mapped(trace.run(lower, quantized))
     options.precision.require_matches((matrix.name for matrix in matrices.matrices), options.layers_from)
-    samples = Samples(graph, calibration, data, options).chosen
+    samples = Samples(quantized, calibration, data, options.seed).chosen
     placed, converters_from = map_matrices(matrices, target, options, trace, samples)
 
     came_quantized = quantized is simple
@@ -175,12 +166,12 @@ def compile_graph(
     return compiled, Origins(ranges_from, converters_from)
 
 
-def ignored(options: Options, calibration_path: Path | None) -> tuple[str, ...]:
-    """Return the options that only float models take, where they are not at their defaults."""
+def ignored(options: Options, calibration_path: Path | None, origins: Origins) -> tuple[str, ...]:
+    """Return the options that had no effect on a model that came quantized, where they are not at their defaults."""
     asked = {
         "--weight-bits": options.weight_bits != Options.weight_bits,
         "--input-bits": options.input_bits != Options.input_bits,
-        "--calibration": calibration_path is not None,
+        "--calibration": calibration_path is not None and not origins.converters,
         "weight_bits and input_bits of layers": any(
             bits.weight_bits is not None or bits.input_bits is not None for _, bits in options.layers
         ),
@@ -188,75 +179,18 @@ def ignored(options: Options, calibration_path: Path | None) -> tuple[str, ...]:
     return tuple(name for name, given in asked.items() if given)
 
 
-def quantize_floats(
-    graph: Graph, calibration: DataSet | None, data: DataSet | None, options: Options, trace: Trace
-) -> tuple[Graph, str]:
+def quantize_floats(graph: Graph, options: Options, trace: Trace, samples: Chosen) -> tuple[Graph, str]:
     """Quantize what is float; return the graph and where its ranges come from. Quantized models stay as they are."""
     precision = options.precision
     tensors = needs_ranges(graph, precision)
     if not tensors:
         return (trace.run(quantize, graph, {}, precision) if is_float(graph) else graph), "model"
-    samples, origin = Samples(graph, calibration, data, options).chosen()
+    chosen, origin = samples()
     with trace.phase("calibrate"):
-        ranges = calibrate(graph, tensors, in_batches(graph, samples))
+        ranges = calibrate(graph, tensors, in_batches(graph.batch, chosen, chosen.samples))
         for array in graph.constants.values():
             release(array)
     return trace.run(quantize, graph, ranges, precision), origin
-
-
-def in_batches(graph: Graph, samples: DataSet) -> Iterator[dict[str, Array]]:
-    """Yield what the model is fed for all samples, a few at a time."""
-    for start in range(0, samples.samples, CALIBRATION_BATCH):
-        yield from runs_of(graph.batch, samples.inputs, start, min(start + CALIBRATION_BATCH, samples.samples))
-
-
-@dataclass
-class Samples:
-    """What calibrates: the samples given for it, else those of the data, else random ones."""
-
-    graph: Graph
-    calibration: DataSet | None
-    data: DataSet | None
-    options: Options
-
-    def chosen(self) -> tuple[DataSet, str]:
-        """Return the samples and where they come from."""
-        if self.calibration is not None:
-            return self.calibration, "calibration"
-        if self.data is not None:
-            return self.data, "data"
-        macs = sum(macs_of(node, self.graph) for node in self.graph.nodes)
-        return random_data(self.graph, self.options.seed, None, macs), "random"
-
-
-Chosen = Callable[[], tuple[DataSet, str]]
-"""What calibrates, and where it comes from."""
-
-
-class Seen:
-    """What a program's sums are on calibration samples; nothing is run before it is asked for."""
-
-    def __init__(self, matrices: MatrixProgram, samples: Chosen, trace: Trace) -> None:
-        self._matrices, self._samples, self._trace = matrices, samples, trace
-        self.origin = ""
-        """Where ranges come from, once there are any."""
-
-    @cached_property
-    def vectors(self) -> list[np.ndarray]:
-        """Return input vectors of each matrix."""
-        data, self.origin = self._samples()
-        count = min(data.samples, OBSERVED_SAMPLES)
-        runs = runs_of(self._matrices.batch, data.inputs, 0, count)
-        with self._trace.phase("observe"):
-            return capture(self._matrices, runs, count)
-
-    def sums(self, program: CrossbarProgram) -> Callable[[int], Observed]:
-        """Return what measures the sums of a matrix of a program, by its index."""
-        return lambda index: measure(program.matrices[index], self.vectors[index])
-
-    def partial_sums(self, program: CrossbarProgram) -> Callable[[int], tuple[float, float]]:
-        """Return what measures the partial sums of a matrix and their totals, by its index."""
-        return lambda index: largest_partial_sums(program.matrices[index], self.vectors[index])
 
 
 def map_matrices(

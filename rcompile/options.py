@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rcompile.errors import UsageError
-from rcompile.precision import LayerBits, Precision
+from rcompile.precision import LayerBits, Precision, whole_number_problem
 
 LIMITS = {"weight_bits": (1, 24), "input_bits": (1, 24), "exact_samples": (0, 2**31), "seed": (0, 2**63)}
 """Least and largest value of the options that are numbers."""
@@ -44,10 +44,9 @@ class Options:
         return Precision(self.weight_bits, self.input_bits, self.layers)
 
     def __post_init__(self) -> None:
-        for name, (low, high) in LIMITS.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise UsageError(f"{name} must be a whole number from {low} to {high}, is {value!r}")
+        for name, limits in LIMITS.items():
+            if problem := whole_number_problem(getattr(self, name), limits):
+                raise UsageError(f"{name} {problem}")
         for name, size in self.dimensions.items():
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:
                 raise UsageError(f"the dimension '{name}' must be a whole number of at least 1, is {size!r}")

@@ -20,6 +20,14 @@ from rcompile.errors import Origin, UsageError
 LIMITS = {"weight_bits": (1, 24), "input_bits": (1, 24), "adc_bits": (1, 24)}
 
 
+def whole_number_problem(value: object, limits: tuple[int, int]) -> str:
+    """Return what is wrong with a value that must be a whole number within limits, or ''."""
+    low, high = limits
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return ""
+    return f"must be a whole number from {low} to {high}, is {value!r}"
+
+
 @dataclass(frozen=True)
 class LayerBits:
     """What a rule says of a layer; None leaves it as it is. UsageError where a value is out of its range."""
@@ -29,12 +37,10 @@ class LayerBits:
     adc_bits: int | None = None
 
     def __post_init__(self) -> None:
-        for name, (low, high) in LIMITS.items():
+        for name, limits in LIMITS.items():
             value = getattr(self, name)
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high
-            ):
-                raise UsageError(f"{name} of a layer must be a whole number from {low} to {high}, is {value!r}")
+            if value is not None and (problem := whole_number_problem(value, limits)):
+                raise UsageError(f"{name} of a layer {problem}")
 
 
 @dataclass(frozen=True)
@@ -135,9 +141,8 @@ def bits_of(where: str, table: object, mistakes: list[str]) -> LayerBits:
             meant = f"; did you mean '{close[0]}'?" if close else f"; there are {', '.join(LIMITS)}"
             mistakes.append(f"{where}: {name} is not a field{meant}")
             continue
-        low, high = LIMITS[name]
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            mistakes.append(f"{where}: {name} must be a whole number from {low} to {high}, is {value!r}")
+        if problem := whole_number_problem(value, LIMITS[name]):
+            mistakes.append(f"{where}: {name} {problem}")
             continue
         found[name] = value
     return LayerBits(**found)

@@ -10,7 +10,9 @@ import pytest
 from conftest import ROOT
 
 import rcompile
-from rcompile.targets import list_targets, resolve_target
+from rcompile.ir.encoding import SignScheme
+from rcompile.targets import consistency, list_targets, resolve_target
+from rcompile.targets.schema import SIGNS
 
 SOURCES = sorted((ROOT / "rcompile").rglob("*.py"))
 LONGEST_FILE = 400
@@ -57,3 +59,10 @@ def test_every_target_loads_and_each_value_has_a_source(name):
     assert target.name == name
     assert target.summary
     assert target.assumed_fields == ()
+
+
+def test_targets_know_the_sign_schemes_that_there_are():
+    """Targets and levels do not import each other: what both say must agree."""
+    assert list(SIGNS) == [str(scheme) for scheme in SignScheme]
+    assert {str(scheme) for scheme in SignScheme if scheme.polarities == 1} == consistency.UNIT_SCHEMES
+    assert {str(scheme) for scheme in SignScheme if scheme.rows_per_weight == 2} == consistency.PAIRS_IN_ROWS

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from rcompile.errors import InputError, InternalError
+from rcompile.ir.arrays import unsigned
 from rcompile.ir.matrix import Matrix, Window
 
 
@@ -36,17 +37,17 @@ def vectors_of(matrix: Matrix, codes: np.ndarray) -> np.ndarray:
             at=matrix.origin,
             hint="check the weights of the model and the samples",
         )
-    kind = np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint32
-    unsigned = (codes.astype(np.int32) - low).astype(kind)
+    kind = unsigned(width)
+    steps = (codes.astype(np.int32) - low).astype(kind)
     if read.step > 1:
-        if (unsigned % read.step).any():
+        if (steps % read.step).any():
             raise InternalError(f"'{read.tensor}' takes a value between {low} and {high} that was proven impossible")
-        unsigned = (unsigned // read.step).astype(kind)
+        steps = (steps // read.step).astype(kind)
     window = matrix.window
     if window is None:
-        return unsigned.reshape(-1, 1, matrix.rows)
+        return steps.reshape(-1, 1, matrix.rows)
     axes = len(window.kernel)
-    padded = padded_input(unsigned, window, (read.zero_point - low) // read.step)
+    padded = padded_input(steps, window, (read.zero_point - low) // read.step)
     reach = tuple((k - 1) * d + 1 for k, d in zip(window.kernel, window.dilations, strict=True))
     views = sliding_window_view(padded, reach, axis=tuple(range(2, 2 + axes)))
     picked = views[

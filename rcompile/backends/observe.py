@@ -1,6 +1,8 @@
 """Runs calibration samples in integers and looks at the sums that converters would see."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,37 +11,39 @@ from rcompile.backends.epilogue import apply
 from rcompile.backends.executor import Interpreter
 from rcompile.backends.functional import product
 from rcompile.backends.im2col import tensor_of, vectors_of
-from rcompile.ir.bounds import column_bounds
+from rcompile.encodings.bounds import column_bounds
+from rcompile.encodings.observed import BINS, Observed
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.matrix import Matrix, MatrixProgram
-from rcompile.ir.observed import BINS, Observed
 
 VECTORS = 4096
 """Input vectors of a matrix that are kept, evenly spaced over a run's."""
+
+VECTOR_BYTES = 2**23
+"""What the kept vectors of one matrix may take."""
 
 CELL_READS = 30e9
 """Work limit of measuring one matrix: vectors x cells x cycles."""
 
 
 def capture(
-    program: MatrixProgram, runs: Iterable[Mapping[str, NDArray[np.generic]]], count: int
+    program: MatrixProgram, runs: Sequence[Mapping[str, NDArray[np.generic]]]
 ) -> list[NDArray[np.unsignedinteger]]:
     """Execute a program's integer arithmetic; return input vectors (vectors, G, K) of each matrix.
 
     Args:
         program: what is executed, without crossbars.
         runs: what the model is fed, run by run.
-        count: how many runs there are.
     """
     kept: list[list[np.ndarray]] = [[] for _ in program.matrices]
+    counts = [kept_vectors(matrix) for matrix in program.matrices]
 
     def multiply(index: int, codes: list[np.ndarray]) -> list[np.ndarray]:
         matrix = program.matrices[index]
         outputs = []
         for tensor in codes:
             vectors = vectors_of(matrix, tensor)
-            share = max(1, VECTORS // count) if count < VECTORS else 1
-            kept[index].append(spread(vectors, share))
+            kept[index].append(spread(vectors, -(-counts[index] // len(runs))))
             outputs.append(tensor_of(matrix, apply(matrix.epilogue, accumulators(matrix, vectors)), tensor.shape))
         return outputs
 
@@ -47,9 +51,15 @@ def capture(
     for run in runs:
         interpreter.run([run])
     return [
-        spread(np.concatenate(parts), VECTORS) if parts else empty(matrix)
-        for parts, matrix in zip(kept, program.matrices, strict=True)
+        spread(np.concatenate(parts), count) if parts else empty(matrix)
+        for parts, count, matrix in zip(kept, counts, program.matrices, strict=True)
     ]
+
+
+def kept_vectors(matrix: Matrix) -> int:
+    """Return how many input vectors of a matrix are kept."""
+    each = matrix.groups * matrix.rows * -(-matrix.input.bits // 8)
+    return max(1, min(VECTORS, VECTOR_BYTES // each))
 
 
 def empty(matrix: Matrix) -> np.ndarray:
@@ -74,45 +84,71 @@ def accumulators(matrix: Matrix, vectors: np.ndarray) -> NDArray[np.int64]:
 
 def measure(item: CrossbarMatrix, vectors: np.ndarray) -> Observed:
     """Return what the column sums of a matrix are on unsigned input vectors (vectors, G, K)."""
-    inputs, cells = item.presented, item.matrix.weights.size * len(item.weight_slices) * item.encoding.polarities
-    affordable = max(16, int(CELL_READS / (cells * len(inputs.slices))))
-    x = inputs.inputs_of(spread(vectors, affordable)).transpose(1, 0, 2)  # (G, vectors, K)
+    inputs = item.presented
+    cells = item.matrix.weights.size * len(item.weight_slices) * item.encoding.polarities
+    x = inputs.inputs_of(spread(vectors, max(16, int(CELL_READS / (cells * len(inputs.slices))))))
     lowest, highest = column_bounds(item)
     top = max(s.top for s in inputs.slices)
-    origin = int(lowest.min()) * top
-    width = 1
-    while (int(highest.max()) * top - origin) // width >= BINS:
+    base, width = int(lowest.min()) * top, 1
+    while (int(highest.max()) * top - base) // width >= BINS:
         width *= 2
-    bins = (int(highest.max()) * top - origin) // width + 1
-    shape = (len(inputs.slices), item.converted_polarities, len(item.weight_slices))
-    least, largest = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    counts = np.zeros((*shape, bins), np.int64)
+    bins = (int(highest.max()) * top - base) // width + 1
+    counts = np.zeros((len(inputs.slices), item.converted_polarities, len(item.weight_slices), bins), np.int64)
     columns = (item.sections, len(item.weight_slices), item.matrix.groups, item.matrix.columns)
     plain, inverted = np.zeros(columns, np.int64), np.zeros(columns, np.int64)
-    means, distances = np.zeros(columns), np.zeros(columns)
-    for cycle, input_slice in enumerate(inputs.slices):
-        digits = input_slice.of(x)
-        for s, weight_slice in enumerate(item.weight_slices):
-            for z in range(item.sections):
-                rows = slice(item.read_cuts[z], item.read_cuts[z + 1])
-                for polarity, sums in enumerate(sums_of(item, s, rows, digits[:, :, rows], input_slice.top)):
-                    stored = sums
-                    total = weight_slice.mask * digits[:, :, rows].sum(axis=2, dtype=np.float32)[:, :, None]
-                    if item.flips is not None:
-                        stored = np.where(item.flips[:, z, s][:, None, :], total - sums, sums)
-                    seen = stored.astype(np.int64).ravel()
-                    if not seen.size:
-                        continue
-                    place = (cycle, polarity, s)
-                    counts[place] += np.bincount((seen - origin) // width, minlength=bins)
-                    least[place] = min(least[place], int(seen.min())) if z else int(seen.min())
-                    largest[place] = max(largest[place], int(seen.max())) if z else int(seen.max())
-                    means[z, s] = stored.mean(axis=1)
-                    distances[z, s] = np.abs(stored - means[z, s][:, None]).mean(axis=1)
-                    if item.encoding.polarities == 1:
-                        plain[z, s] = np.maximum(plain[z, s], sums.max(axis=1).astype(np.int64))
-                        inverted[z, s] = np.maximum(inverted[z, s], (total - sums).max(axis=1).astype(np.int64))
-    return Observed(x.shape[1], least, largest, counts, origin, width, plain, inverted, means, distances)
+    total, squares = np.zeros(columns), np.zeros(columns)
+    for conversion in conversions(item, x.transpose(1, 0, 2)) if len(x) else ():
+        section, index = conversion.section, conversion.weight_slice
+        stored = conversion.stored(item)
+        codes = (stored.astype(np.int64).ravel() - base) // width
+        counts[conversion.cycle, conversion.polarity, index] += np.bincount(codes, minlength=bins)
+        column = (section, index)
+        total[column] += stored.sum(axis=1, dtype=np.float64)
+        squares[column] += (stored.astype(np.float64) ** 2).sum(axis=1)
+        largest, other = conversion.sums.max(axis=1), (conversion.ones - conversion.sums).max(axis=1)
+        plain[column] = np.maximum(plain[column], largest.astype(np.int64))
+        inverted[column] = np.maximum(inverted[column], other.astype(np.int64))
+    seen = max(len(x) * len(inputs.slices) * item.converted_polarities, 1)
+    mean = total / seen
+    deviation = np.sqrt(np.maximum(squares / seen - mean**2, 0))
+    return Observed(counts, base, width, plain, inverted, mean, deviation)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """The sums of one cycle, section, polarity and slice.
+
+    Attributes:
+        sums: (G, vectors, N) before any flip.
+        ones: (G, vectors, 1) what a column of the largest levels sums to.
+    """
+
+    cycle: int
+    section: int
+    polarity: int
+    weight_slice: int
+    sums: NDArray[np.float32]
+    ones: NDArray[np.float32]
+
+    def stored(self, item: CrossbarMatrix) -> NDArray[np.float32]:
+        """Return the sums of columns as they are stored."""
+        if item.flips is None:
+            return self.sums
+        flips = item.flips[:, self.section, self.weight_slice][:, None, :]
+        return np.where(flips, self.ones - self.sums, self.sums)
+
+
+def conversions(item: CrossbarMatrix, inputs: np.ndarray) -> Iterator[Conversion]:
+    """Yield all conversions of inputs x (G, vectors, K)."""
+    for cycle, input_slice in enumerate(item.presented.slices):
+        digits = input_slice.of(inputs).astype(np.float32)
+        for section, (start, stop) in enumerate(pairwise(item.read_cuts)):
+            driven = digits[:, :, start:stop]
+            total = driven.sum(axis=2, keepdims=True)
+            for index, weight_slice in enumerate(item.weight_slices):
+                ones = weight_slice.mask * total
+                for polarity, sums in enumerate(sums_of(item, index, slice(start, stop), driven, input_slice.top)):
+                    yield Conversion(cycle, section, polarity, index, sums, ones)
 
 
 def largest_partial_sums(item: CrossbarMatrix, vectors: np.ndarray) -> tuple[float, float]:
@@ -120,18 +156,19 @@ def largest_partial_sums(item: CrossbarMatrix, vectors: np.ndarray) -> tuple[flo
     x = item.presented.inputs_of(vectors)
     total = np.zeros((len(x), item.matrix.groups, item.matrix.columns))
     largest = 0.0
-    for start, stop in zip(item.row_cuts[:-1], item.row_cuts[1:], strict=True):
+    for start, stop in pairwise(item.row_cuts):
         part = product(x[:, :, start:stop], item.matrix.weights[:, start:stop], item.presented.largest)
         largest = max(largest, float(np.abs(part).max(initial=0.0)))
         total += part
     return largest, float(np.abs(total).max(initial=0.0))
 
 
-def sums_of(item: CrossbarMatrix, index: int, rows: slice, digits: np.ndarray, top: int) -> list[np.ndarray]:
+def sums_of(
+    item: CrossbarMatrix, index: int, rows: slice, driven: NDArray[np.float32], top: int
+) -> list[NDArray[np.float32]]:
     """Return the sums (G, vectors, N) of some rows' cells before any flip, for each polarity that is converted."""
     weight_slice = item.weight_slices[index]
     levels = [weight_slice.of(codes[:, rows]).astype(np.float32) for codes in item.encoding.codes]
-    driven = digits.astype(np.float32)
     found = [np.matmul(driven, level) for level in levels]
     if item.analog and item.encoding.polarities == 2:
         return [found[0] - found[1]]

@@ -80,19 +80,20 @@ class Reading:
             read_cuts=item.read_cuts,
         )
 
-    def true_sums(self, sums: Array, digits: Array, rows: slice, top_digit: int) -> Array:
+    def true_sums(self, sums: Array, digits: Array, section: int, top_digit: int) -> Array:
         """Return the sums of digits times levels that converted sums (columns, vectors) of a section stand for.
 
         Args:
             sums: as converted.
             digits: (G, K, vectors) of the inputs.
-            rows: of the group's matrix, those of the section.
+            section: of the matrix.
             top_digit: the largest digit.
 
         Of columns stored inverted: top * sum(digits) - sum. Of XNOR pairs twice the sum, so that it stays whole:
         a cell pair (c, top - c) driven with (u, top_digit - u) adds up 2 c u + top top_digit - top u - top_digit c.
         """
-        section = int(np.searchsorted(self.read_cuts, rows.start)) - self.sections.start
+        rows = slice(self.read_cuts[section], self.read_cuts[section + 1])
+        section -= self.sections.start
         if self.complement is not None:
             total = digits[self.group, rows].sum(axis=0, dtype=np.float64)
             constant = top_digit * (self.top * (rows.stop - rows.start) - self.complement[section])
@@ -110,11 +111,6 @@ class Readout:
     reading: Reading
     minus: Reading | None
     partition: int
-
-    @property
-    def sections(self) -> range:
-        """Sections of its rows."""
-        return self.reading.sections
 
 
 def readouts(

@@ -106,7 +106,7 @@ class Reference:
             inputs: (G, K, vectors) integers.
             sums: (row partitions or 1, G, N, vectors), added to.
         """
-        kind: type[np.float32 | np.float64] = np.float32 if item.sum_bits <= FLOAT32_BITS else np.float64
+        kind = exact_float(item)
         arrays = {readout.reading.crossbar for readout in group}
         arrays |= {readout.minus.crossbar for readout in group if readout.minus is not None}
         cells = {crossbar: self.crossbars.levels(crossbar).T.astype(kind) for crossbar in arrays}
@@ -133,26 +133,30 @@ class Reference:
         plain = sums[reading.crossbar][reading.columns]
         if minus is not None:
             plain = plain - sums[minus.crossbar][minus.columns]
-        rows = slice(item.read_cuts[section], item.read_cuts[section + 1])
         top_digit = item.presented.slices[cycle].top
         if self._takes_as_ideal(item):
-            return reading.true_sums(plain, digits, rows, top_digit)
+            return reading.true_sums(plain, digits, section, top_digit)
         polarity = 0 if item.analog else reading.polarity
         place = (cycle, section, polarity, reading.weight_slice, reading.group, reading.outputs)
         low, step, origin, top = item.converter.tables(place)
-        value = reading.true_sums(convert(plain, low, step, origin, top), digits, rows, top_digit)
+        value = reading.true_sums(convert(plain, low, step, origin, top), digits, section, top_digit)
         skipped = top == 0
         return np.where(skipped[:, None], value.dtype.type(0), value) if skipped.any() else value
+
+
+def exact_float(item: CrossbarMatrix) -> type[np.float32 | np.float64]:
+    """Return the narrowest float that holds every column sum."""
+    return np.float32 if item.sum_bits <= FLOAT32_BITS else np.float64
 
 
 def reads(item: CrossbarMatrix, group: list[Readout]) -> Iterator[list[tuple[Readout, int]]]:
     """Yield what is read together: everything at once, or section by section where rows are driven in parts."""
     if item.reads_per_cycle == 1:
-        yield [(readout, readout.sections.start) for readout in group]
+        yield [(readout, readout.reading.sections.start) for readout in group]
         return
     by_rows: dict[tuple[int, int], list[tuple[Readout, int]]] = {}
     for readout in group:
-        for section in readout.sections:
+        for section in readout.reading.sections:
             by_rows.setdefault((readout.reading.rows.start, section), []).append((readout, section))
     yield from by_rows.values()
 
@@ -164,7 +168,7 @@ def driven_rows(
 
     A pair of rows takes an input and what its scheme says for the second: the negative, or the complement.
     """
-    kind = np.float32 if item.sum_bits <= FLOAT32_BITS else np.float64
+    kind = exact_float(item)
     driven = np.zeros((height, digits.shape[2]), kind)
     pair = item.rows_per_weight
     for readout, section in read:

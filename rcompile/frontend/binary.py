@@ -12,7 +12,7 @@ import numpy as np
 from rcompile.frontend.grid import MOVES
 from rcompile.ir.arrays import frozen
 from rcompile.ir.graph import QUANTIZATION_DOMAINS, Graph
-from rcompile.ir.matrix import Epilogue, IntegerArray, Matrix
+from rcompile.ir.matrix import Epilogue, Matrix
 
 NEAR = np.arange(-2, 3)[:, None]
 """Accumulators around the real zero of an epilogue that are looked at: float32 rounds no further."""
@@ -81,29 +81,14 @@ def without_zero(epilogue: Epilogue) -> Epilogue | None:
     """
     if epilogue.requantize is not None or epilogue.integer or epilogue.bias is None or (epilogue.scale == 0).any():
         return None
-    near = nearest_to_zero(epilogue) + NEAR
-    shift = 0 if epilogue.integer_bias is None else epilogue.integer_bias
-    exact = (near + shift) * epilogue.scale.astype(np.float64) + epilogue.bias.astype(np.float64)
+    near = epilogue.nearest_to_zero() + NEAR
+    exact = epilogue.total(near) * epilogue.scale.astype(np.float64) + epilogue.bias.astype(np.float64)
     if (exact == 0).any():
         return None
     for _ in range(LARGEST_MOVE):
-        zero = (real(epilogue, near) == 0).any(axis=0)
+        zero = (epilogue.real(near) == 0).any(axis=0)
         if not zero.any():
             return epilogue
         moved = np.where(zero, np.nextafter(epilogue.bias, np.float32(np.inf)), epilogue.bias)
         epilogue = replace(epilogue, bias=frozen(moved.astype(np.float32)))
     return None
-
-
-def nearest_to_zero(epilogue: Epilogue) -> IntegerArray:
-    """Return the accumulator of each column whose output is nearest to zero."""
-    bias = np.zeros(1) if epilogue.bias is None else epilogue.bias.astype(np.float64)
-    shift = 0 if epilogue.integer_bias is None else epilogue.integer_bias
-    return np.asarray(np.rint(-bias / epilogue.scale.astype(np.float64)).astype(np.int64) - shift)
-
-
-def real(epilogue: Epilogue, accumulators: IntegerArray) -> np.ndarray:
-    """Return the outputs (..., columns) of accumulators, as backends compute them."""
-    total = accumulators if epilogue.integer_bias is None else accumulators + epilogue.integer_bias
-    value = total.astype(np.float32) * epilogue.scale
-    return value if epilogue.bias is None else value + epilogue.bias

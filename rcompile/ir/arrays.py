@@ -17,6 +17,11 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
+def unsigned(bits: int) -> type[np.unsignedinteger[Any]]:
+    """Return the smallest type that holds codes of some bits."""
+    return np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32
+
+
 def trim_memory() -> None:
     """Give freed memory back to the system: glibc keeps what large arrays leave, and the next ones come on top."""
     if sys.platform == "linux":

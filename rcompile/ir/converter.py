@@ -106,16 +106,20 @@ def paper_adc_bits(input_bits: int, cell_bits: int, rows: int) -> int:
     return ceil(log2(max((2**input_bits - 1) * (2**cell_bits - 1) * rows, 1)))
 
 
-def exact_adc_bits(input_bits: int, cell_bits: int, rows: int, *, flipped: bool) -> int:
-    """Return the least resolution that represents every possible column sum (integer arithmetic)."""
+def exact_adc_bits(input_bits: int, cell_bits: int, rows: int, *, flipped: bool = False, signed: bool = False) -> int:
+    """Return the least resolution that represents every possible column sum (integer arithmetic).
+
+    Flipped columns sum to half as much at most; where polarities are subtracted first, sums have a sign.
+    """
     levels = (2**cell_bits - 1) * rows
-    return ((2**input_bits - 1) * (levels // 2 if flipped else levels)).bit_length()
+    levels = levels // 2 if flipped else 2 * levels if signed else levels
+    return ((2**input_bits - 1) * levels).bit_length()
 
 
-def kept_bits(position: int, resolution: IntegerArray, low: int, high: int) -> IntegerArray:
+def kept_bits(position: IntegerArray, resolution: IntegerArray, low: int, high: int) -> IntegerArray:
     """Return how many of a sample's bits fall into the window low..high-1 of an accumulator.
 
     A conversion of `resolution` bits at shift `position` covers bits position .. position + resolution - 1
     (adaptive converters: Newton, Nag et al., IEEE Micro 2018).
     """
-    return np.maximum(np.minimum(position + resolution.astype(np.int64), high) - max(position, low), 0)
+    return np.maximum(np.minimum(position + resolution, high) - np.maximum(position, low), 0)

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rcompile.errors import require
+from rcompile.errors import InternalError, require
 from rcompile.ir.converter import Adc
 from rcompile.ir.encoding import Encoding, InputEncoding, Memory, SignScheme, Slice, covers
 from rcompile.ir.matrix import Matrix, MatrixProgram
@@ -64,16 +65,17 @@ class CrossbarMatrix:
     @property
     def presented(self) -> InputEncoding:
         """How inputs are presented; InternalError before `slice_inputs`."""
-        if self.inputs is None:
-            raise AssertionError(f"{self.matrix.name} has no input slices yet")
-        return self.inputs
+        return assigned(self.inputs, f"{self.matrix.name} has no input slices yet")
 
     @property
     def converter(self) -> Adc:
         """The converters; InternalError before `assign_adcs`."""
-        if self.adc is None:
-            raise AssertionError(f"{self.matrix.name} has no converters yet")
-        return self.adc
+        return assigned(self.adc, f"{self.matrix.name} has no converters yet")
+
+    @property
+    def sent(self) -> PartialSums:
+        """What row partitions send to the adder tree; InternalError before `assign_partial_sums`."""
+        return assigned(self.partial_sums, f"{self.matrix.name} has no partial sums yet")
 
     @property
     def rows_per_weight(self) -> int:
@@ -241,15 +243,33 @@ class CrossbarProgram:
         return "\n".join(self.lines())
 
 
-def bundle_sizes(scheme: SignScheme, slices: tuple[Slice, ...]) -> list[int]:
-    """Return how many columns an output takes in each crossbar that its blocks are spread over.
+def strips(scheme: SignScheme, slices: tuple[Slice, ...]) -> NDArray[np.int64]:
+    """Return which of the crossbars that an output is spread over holds each of its blocks: polarity, then slice.
 
     What SRAM holds has crossbars of its own, and so has each polarity of differential_arrays.
     """
-    by_memory = [sum(s.memory is memory for s in slices) for memory in Memory]
-    together = 1 if scheme is SignScheme.DIFFERENTIAL_ARRAYS else scheme.block_polarities
-    copies = scheme.block_polarities // together
-    return [count * together for count in by_memory if count for _ in range(copies)]
+    apart = scheme is SignScheme.DIFFERENTIAL_ARRAYS
+    homes = [
+        (s.memory is Memory.SRAM, polarity if apart else 0)
+        for polarity in range(scheme.block_polarities)
+        for s in slices
+    ]
+    return np.asarray(np.unique(homes, axis=0, return_inverse=True)[1].reshape(-1))
+
+
+def bundle_sizes(scheme: SignScheme, slices: tuple[Slice, ...]) -> list[int]:
+    """Return how many columns an output takes in each crossbar that its blocks are spread over."""
+    return [int(count) for count in np.bincount(strips(scheme, slices))]
+
+
+T = TypeVar("T")
+
+
+def assigned(value: T | None, message: str) -> T:
+    """Return what a pass has set; InternalError before."""
+    if value is None:
+        raise InternalError(message)
+    return value
 
 
 def matrix_line(item: CrossbarMatrix) -> str:

@@ -118,6 +118,21 @@ class Epilogue:
     requantize: Requantize | None
     integer: bool = False
 
+    def total(self, accumulators: IntegerArray) -> IntegerArray:
+        """Return accumulators (..., N) with the integer bias."""
+        return accumulators if self.integer_bias is None else accumulators + self.integer_bias
+
+    def real(self, accumulators: IntegerArray) -> FloatArray:
+        """Return the real values (..., N) of accumulators, in single precision as every backend computes them."""
+        value = self.total(accumulators).astype(np.float32) * self.scale
+        return value if self.bias is None else value + self.bias
+
+    def nearest_to_zero(self, slope: IntegerArray | int = 1, constant: IntegerArray | int = 0) -> IntegerArray:
+        """Return the whole n of each column for which the value of slope * n + constant is nearest to zero."""
+        bias = 0.0 if self.bias is None else self.bias.astype(np.float64)
+        accumulator = -bias / self.scale.astype(np.float64) - self.total(np.zeros(1, np.int64))
+        return np.asarray(np.rint((accumulator - constant) / slope), np.int64)
+
 
 @dataclass(frozen=True)
 class Matrix:

@@ -6,41 +6,12 @@ groups of a grouped convolution share a crossbar block-diagonally: rows and colu
 active together. Anything else gets a crossbar of its own.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from rcompile.ir.arrays import frozen
-from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram, bundle_sizes
-from rcompile.ir.encoding import Memory, SignScheme
+from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram, bundle_sizes, strips
 from rcompile.ir.placed import PLACE
-
-
-@dataclass(frozen=True)
-class Strips:
-    """Which blocks of an output stand side by side: for each block of a bundle, its strip and its place there."""
-
-    strip: NDArray[np.int64]
-    position: NDArray[np.int64]
-    widths: tuple[int, ...]
-
-    @classmethod
-    def of(cls, item: CrossbarMatrix) -> "Strips":
-        """Return the strips of a matrix; the blocks of a bundle are numbered polarity, then slice (fastest)."""
-        scheme = item.encoding.scheme
-        memories = [[s.memory for s in item.weight_slices].count(memory) > 0 for memory in Memory]
-        numbers = np.cumsum(memories) - 1
-        apart = scheme is SignScheme.DIFFERENTIAL_ARRAYS
-        strip = np.array(
-            [
-                numbers[list(Memory).index(s.memory)] * (2 if apart else 1) + (polarity if apart else 0)
-                for polarity in range(scheme.block_polarities)
-                for s in item.weight_slices
-            ]
-        )
-        position = np.array([int((strip[:index] == own).sum()) for index, own in enumerate(strip)])
-        return cls(strip, position, tuple(bundle_sizes(scheme, item.weight_slices)))
 
 
 def pack(program: CrossbarProgram) -> tuple[NDArray[np.void], int]:
@@ -64,14 +35,8 @@ def bundles(item: CrossbarMatrix) -> int:
 
 def crossbars_per_copy(program: CrossbarProgram, item: CrossbarMatrix) -> int:
     """Return how many crossbars one copy of a matrix takes."""
-    return sum(strip_crossbars(program, item))
-
-
-def strip_crossbars(program: CrossbarProgram, item: CrossbarMatrix) -> list[int]:
-    """Return how many crossbars each strip of one copy takes."""
-    count = -(-bundles(item) // sharing(program, item))
     widths = bundle_sizes(item.encoding.scheme, item.weight_slices)
-    return [count * max(1, -(-width // program.crossbar_columns)) for width in widths]
+    return -(-bundles(item) // sharing(program, item)) * sum(-(-w // program.crossbar_columns) for w in widths)
 
 
 def sharing(program: CrossbarProgram, item: CrossbarMatrix) -> int:
@@ -87,17 +52,18 @@ def place_copy(
     program: CrossbarProgram, item: CrossbarMatrix, blocks: NDArray[np.void], places: NDArray[np.void], first: int
 ) -> int:
     """Place the blocks of one copy on crossbars from `first` on; return how many it took."""
-    strips = Strips.of(item)
-    bundle, member = np.divmod(np.arange(len(blocks)), len(strips.strip))
-    strip, position = strips.strip[member], strips.position[member]
+    own = strips(item.encoding.scheme, item.weight_slices)
+    beside = np.array([int((own[:index] == strip).sum()) for index, strip in enumerate(own)])
+    bundle, member = np.divmod(np.arange(len(blocks)), len(own))
+    strip, position = own[member], beside[member]
     width = blocks["column_stop"] - blocks["column_start"]
     share = sharing(program, item)
     shelf, diagonal = np.divmod(bundle, share)
-    counts = strip_crossbars(program, item)
-    each = np.array([-(-w // program.crossbar_columns) for w in strips.widths])  # where even one output is too wide
-    before = np.concatenate([[0], np.cumsum(each)[:-1]])
-    place = diagonal * width * np.array(strips.widths)[strip] + position * width
+    widths = np.bincount(own)
+    each = -(-widths // program.crossbar_columns)  # more than one where even one output is too wide
+    before = np.cumsum(each) - each
+    place = diagonal * width * widths[strip] + position * width
     places["crossbar"] = first + shelf * int(each.sum()) + before[strip] + place // program.crossbar_columns
     places["column"] = place % program.crossbar_columns
     places["row"] = diagonal * item.matrix.rows * item.rows_per_weight if share > 1 else 0
-    return sum(counts)
+    return crossbars_per_copy(program, item)

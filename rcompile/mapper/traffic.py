@@ -8,7 +8,7 @@ in proportion to the crossbars that they hold. Model inputs and outputs come fro
 import numpy as np
 from numpy.typing import NDArray
 
-from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram
+from rcompile.ir.crossbar import CrossbarProgram
 
 
 def tile_flows(
@@ -28,14 +28,9 @@ def tile_flows(
         if np.count_nonzero(counts[index]) > 1:
             own = program.blocks["matrix"] == index
             sent = partial_sums_sent(program.blocks[own], tile[own], tiles, item.matrix.vectors, item.replicas)
-            flows[:, homes[index]] += sent * bytes_each(item)
+            flows[:, homes[index]] += sent * item.sent.bytes_each
     np.fill_diagonal(flows, 0)
     return flows
-
-
-def bytes_each(item: CrossbarMatrix) -> int:
-    """Return the bytes of one partial sum."""
-    return item.partial_sums.bytes_each if item.partial_sums is not None else 4
 
 
 def partial_sums_sent(

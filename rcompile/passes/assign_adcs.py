@@ -3,25 +3,25 @@
 What a column's own weights can sum to is an exact bound: for digits up to d, d times the sum of its levels. The
 survey's formula ceil(log2((2^dac - 1)(2^cell - 1) rows)) (section III.1) leaves out a + 1 and is one bit short where
 its argument is a power of two; reports show both. Where the target's converters cannot resolve the bound,
-or the target asks for it, ranges are calibrated on the sums that samples cause (ir/ranges.py).
+or the target asks for it, ranges are calibrated on the sums that samples cause (encodings/ranges.py).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rcompile.encodings.bounds import column_bounds
+from rcompile.encodings.observed import Observed, Range
+from rcompile.encodings.ranges import Choice, fit, reading
+from rcompile.encodings.thresholds import compared
 from rcompile.errors import UsageError
 from rcompile.ir.arrays import frozen
-from rcompile.ir.bounds import column_bounds, worst_case
-from rcompile.ir.converter import Adc, Need, kept_bits, paper_adc_bits
+from rcompile.ir.converter import Adc, Need, at, exact_adc_bits, kept_bits, paper_adc_bits
 from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram
 from rcompile.ir.matrix import IntegerArray
-from rcompile.ir.observed import Observed
-from rcompile.ir.ranges import Range, fit
-from rcompile.ir.thresholds import compared
 from rcompile.targets import Target
 from rcompile.targets.schema import Adcs
 
@@ -68,13 +68,16 @@ class Assignment:
     def __init__(self, item: CrossbarMatrix, spec: Adcs, seen: Callable[[], Observed]) -> None:
         self.item = item
         self.spec = spec
-        self.seen = seen
+        self.seen = cache(seen)
         tops = np.array([s.top for s in item.presented.slices])
         lowest, highest = column_bounds(item)
         distinct = tops if len(set(tops.tolist())) > 1 else tops[:1]
         self.tops = distinct.reshape(-1, 1, 1, 1, 1, 1)
         self.lowest, self.highest = self.tops * lowest, self.tops * highest
         self.needed = bit_lengths(self.highest - self.lowest)
+        inputs = np.array([s.shift for s in item.presented.slices]).reshape(-1, 1, 1, 1, 1, 1)
+        self.positions = inputs + np.array([s.shift for s in item.weight_slices]).reshape(1, 1, 1, -1, 1, 1)
+        """Shifts of partial products, with the axes of converter.AXES."""
 
     def adc(self) -> Adc:
         """Return the converters."""
@@ -82,12 +85,13 @@ class Assignment:
         if spec.kind == "none":
             require_one_read(item)
         tables = self.tables()
-        tables = self.truncated(tables) if spec.truncated_bits else tables
-        tables = self.skipped(tables) if spec.skipped_below else tables
+        if spec.truncated_bits:
+            tables = self.coarser(tables, one(2**spec.truncated_bits), np.minimum(tables.bits, 1))
+        if spec.skipped_below:
+            tables = replace(tables, bits=np.where(self.positions < spec.skipped_below, 0, tables.bits))
         rows = int(np.diff(item.read_cuts).max())
         input_bits = max(s.bits for s in item.presented.slices)
         widest = max(item.weight_slices, key=lambda s: s.bits)
-        low, high = worst_case(item, widest, rows)
         return Adc(
             kind=spec.kind,
             bits=frozen(tables.bits.astype(np.uint8)),
@@ -96,7 +100,9 @@ class Assignment:
             origin=frozen(tables.origin.astype(np.float64)),
             lossless=self.is_lossless(tables),
             paper=paper_adc_bits(input_bits, widest.bits, rows),
-            exact=((2**input_bits - 1) * (high - low)).bit_length(),
+            exact=exact_adc_bits(
+                input_bits, widest.bits, rows, flipped=item.flips is not None, signed=bool(self.lowest.min() < 0)
+            ),
             column=Need(int(self.needed.max()), float(self.needed.mean())),
             unflipped=self.unflipped(),
         )
@@ -141,14 +147,11 @@ class Assignment:
     def calibrated(self) -> Tables:
         """Return ranges per input slice, polarity and weight slice, as calibration saw them."""
         seen = self.seen()
-        cycles, polarities, slices = seen.least.shape
-        found = np.zeros((3, cycles, 1, polarities, slices, 1, 1), np.int64)
-        origin = np.zeros(found.shape[1:])
-        for cycle, polarity, index in np.ndindex(cycles, polarities, slices):
-            row = min(cycle, len(self.lowest) - 1)
-            limits = Range(
-                int(self.lowest[row, :, polarity, index].min()), int(self.highest[row, :, polarity, index].max())
-            )
+        found = np.zeros((3, *self.by_place), np.int64)
+        origin = np.zeros(self.by_place)
+        for cycle, polarity, index in np.ndindex(self.by_place[0], self.by_place[2], self.by_place[3]):
+            place = (cycle, slice(None), polarity, index, slice(None), slice(None))
+            limits = Range(int(at(self.lowest, place).min()), int(at(self.highest, place).max()))
             chosen = fit(seen, (cycle, polarity, index), limits, self.spec.bits, self.spec.range, self.spec.percentile)
             found[:, cycle, 0, polarity, index, 0, 0] = chosen.bits, chosen.low, chosen.step
             origin[cycle, 0, polarity, index, 0, 0] = chosen.origin
@@ -156,36 +159,35 @@ class Assignment:
 
     def adaptive(self) -> Tables:
         """Resolve only the bits that reach the output (Newton): from `guard_bits` below its step upwards."""
-        item = self.item
-        lowest_kept = output_step(item) - self.spec.guard_bits
+        lowest_kept = output_step(self.item) - self.spec.guard_bits
         base = self.per_column()
-        shape = (len(item.presented.slices), 1, 1, len(item.weight_slices), 1, 1)
-        bits = np.broadcast_to(base.bits, np.broadcast_shapes(base.bits.shape, shape)).copy()
-        low, step = (np.broadcast_to(table, bits.shape).copy() for table in (base.low, base.step))
-        for cycle, index in np.ndindex(shape[0], shape[3]):
-            position = item.presented.slices[cycle].shift + item.weight_slices[index].shift
-            place = (cycle, slice(None), slice(None), index)
-            least = 2 ** max(lowest_kept - position, 0)
-            step[place] = np.maximum(step[place], least)
-            bits[place] = kept_bits(position, bits[place], lowest_kept, ACCUMULATOR_BITS)
-        return Tables(bits, low, step, base.origin + (step - base.step) / 2)
+        position = self.positions + bit_lengths(base.step) - 1
+        kept = kept_bits(position, base.bits, lowest_kept, ACCUMULATOR_BITS)
+        return self.coarser(base, 2 ** np.maximum(lowest_kept - self.positions, 0), kept)
 
-    def truncated(self, tables: Tables) -> Tables:
-        """Leave out the least significant bits of every conversion."""
-        step = np.maximum(tables.step, 2**self.spec.truncated_bits)
+    def coarser(self, tables: Tables, least_step: IntegerArray, least_bits: IntegerArray) -> Tables:
+        """Return tables with larger steps, and as many bits fewer; readings right on average of what was seen."""
+        step = np.maximum(tables.step, least_step)
         saved = bit_lengths(step // tables.step) - 1
-        origin = tables.origin + (step - tables.step) / 2
-        return Tables(np.maximum(tables.bits - saved, np.minimum(tables.bits, 1)), tables.low, step, origin)
+        bits = np.maximum(tables.bits - saved, least_bits)
+        origin = np.broadcast_to(
+            tables.origin + (step - tables.step) / 2, np.broadcast_shapes(step.shape, self.by_place)
+        ).copy()
+        seen = self.seen() if saved.any() else None
+        for cycle, polarity, index in np.ndindex(self.by_place[0], self.by_place[2], self.by_place[3]):
+            place = (cycle, slice(None), polarity, index, slice(None), slice(None))
+            own = [at(table, place) for table in (bits, tables.low, step)]
+            alike = all(table.min() == table.max() for table in own[1:])  # else each column has its own range
+            if seen is not None and alike and own[2].flat[0] > 1 and seen.span((cycle, polarity, index)) is not None:
+                choice = Choice(int(own[0].max()), int(own[1].flat[0]), int(own[2].flat[0]), 0.0)
+                origin[cycle, :, polarity, index] = reading(seen, (cycle, polarity, index), choice)[0].origin
+        return Tables(bits, tables.low, step, origin)
 
-    def skipped(self, tables: Tables) -> Tables:
-        """Convert no partial products of low weight ([6] of the survey)."""
-        item = self.item
-        shape = (len(item.presented.slices), 1, 1, len(item.weight_slices), 1, 1)
-        bits = np.broadcast_to(tables.bits, np.broadcast_shapes(tables.bits.shape, shape)).copy()
-        for cycle, index in np.ndindex(shape[0], shape[3]):
-            if item.presented.slices[cycle].shift + item.weight_slices[index].shift < self.spec.skipped_below:
-                bits[cycle, :, :, index] = 0
-        return replace(tables, bits=bits)
+    @property
+    def by_place(self) -> tuple[int, ...]:
+        """Sizes of the axes of converter.AXES where sections, groups and columns make no difference."""
+        cycles, _, polarities, slices, _, _ = self.item.conversions
+        return (cycles, 1, polarities, slices, 1, 1)
 
     def is_lossless(self, tables: Tables) -> bool:
         """Tell whether no sum that the columns can take is changed."""

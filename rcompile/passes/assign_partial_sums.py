@@ -7,6 +7,7 @@ survey), in steps of a power of two that hold what calibration samples caused.
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def exact_bits(item: CrossbarMatrix) -> int:
     """Return the bits, with a sign, that hold sum(x * w) over any row partition."""
     inputs = item.presented
     largest = 0
-    for start, stop in zip(item.row_cuts[:-1], item.row_cuts[1:], strict=True):
+    for start, stop in pairwise(item.row_cuts):
         weights = item.matrix.weights[:, start:stop].astype(np.int64)
         up, down = np.maximum(weights, 0).sum(axis=1), -np.minimum(weights, 0).sum(axis=1)
         size = up + down if inputs.least < 0 else np.maximum(up, down)

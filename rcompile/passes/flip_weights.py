@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rcompile.encodings.bounds import column_bounds
+from rcompile.encodings.observed import Observed
 from rcompile.ir.arrays import frozen
-from rcompile.ir.bounds import column_bounds
 from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram
 from rcompile.ir.encoding import SignScheme
-from rcompile.ir.observed import Observed
 
 
 def flip_weights(program: CrossbarProgram, seen: Callable[[int], Observed] | None = None) -> CrossbarProgram:

@@ -12,10 +12,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from rcompile.encodings.encode import encode
 from rcompile.errors import UsageError
 from rcompile.ir.arrays import frozen
 from rcompile.ir.crossbar import BLOCK, BlockTable, CrossbarMatrix, CrossbarProgram, bundle_sizes
-from rcompile.ir.encode import encode
 from rcompile.ir.encoding import Encoding, Memory, SignScheme, Slice, cut_bits, cut_list
 from rcompile.ir.matrix import MatrixProgram
 from rcompile.targets import Target

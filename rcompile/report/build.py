@@ -188,8 +188,7 @@ def converter_info(item: CrossbarMatrix) -> ConverterInfo:
 
 def partial_sum_info(item: CrossbarMatrix) -> PartialSumInfo:
     """Describe a matrix's partial sums."""
-    sums = item.partial_sums
-    assert sums is not None
+    sums = item.sent
     quantizer, merge = sums.quantizer, sums.merge
     return PartialSumInfo(
         count=sums.count,

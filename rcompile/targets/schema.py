@@ -30,25 +30,26 @@ class Rule:
             return f"must be a list in brackets, is {value!r}"
         return next((problem for item in value if (problem := self.broken_by_one(item))), "")
 
-    def broken_by_one(self, value: object) -> str:  # noqa: PLR0911 - one return a rule
+    def broken_by_one(self, value: object) -> str:
         """Return what is wrong with a single value, or ''."""
-        if self.kind is bool:
-            return "" if isinstance(value, bool) else f"must be true or false, is {value!r}"
-        allowed = (int, float) if self.kind is float else self.kind
-        if isinstance(value, bool) or not isinstance(value, allowed):
-            names = {int: "a whole number", float: "a number", str: "a text"}
+        unit = f" {self.unit}" if self.unit else ""
+        if isinstance(value, bool) or self.kind is bool:
+            matches = isinstance(value, bool) and self.kind is bool
+        else:
+            matches = isinstance(value, (int, float) if self.kind is float else self.kind)
+        if not matches:
+            names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
             return f"must be {names[self.kind]}{f' ({self.unit})' if self.unit else ''}, is {value!r}"
+        problem = ""
         if self.choices and value not in self.choices:
-            return f"must be one of {', '.join(self.choices)}, is {value!r}"
-        if isinstance(value, int | float):
-            if not isfinite(value):
-                return f"must be a finite number, is {value!r}"
-            unit = f" {self.unit}" if self.unit else ""
-            if self.low is not None and value < self.low:
-                return f"must be at least {self.low:g}{unit}, is {value!r}"
-            if self.high is not None and value > self.high:
-                return f"must be at most {self.high:g}{unit}, is {value!r}"
-        return ""
+            problem = f"one of {', '.join(self.choices)}"
+        elif isinstance(value, float) and not isfinite(value):
+            problem = "a finite number"
+        elif isinstance(value, int | float) and self.low is not None and value < self.low:
+            problem = f"at least {self.low:g}{unit}"
+        elif isinstance(value, int | float) and self.high is not None and value > self.high:
+            problem = f"at most {self.high:g}{unit}"
+        return f"must be {problem}, is {value!r}" if problem else ""
 
 
 def rule(kind: type, doc: str, *, default: object = MISSING, **limits: Any) -> Any:  # noqa: ANN401 - a field

@@ -17,6 +17,7 @@ itself. It proves, for each matrix and copy, that
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from typing import Any
 import numpy as np
 
 Json = Any
+
+Reader = Callable[[Json], np.ndarray]
+"""Reads an array of the archive."""
 
 NARROW_BITS = 24
 """Codes of up to so many bits are compared in 32-bit integers."""
@@ -81,7 +85,7 @@ def rule(holds: object, message: str) -> None:
         raise Unsound(message)
 
 
-def check_codes(item: Json, array: Any) -> tuple[int, ...]:  # noqa: ANN401 - the reader of arrays
+def check_codes(item: Json, array: Reader) -> tuple[int, ...]:
     """Check that codes stand for the weights and slices for their bits; return the codes' shape."""
     name = item["matrix"]["name"]
     encoding = item["encoding"]
@@ -165,7 +169,7 @@ def check_sections(item: Json, rows_at_once: int) -> None:
     rule(most <= rows_at_once, f"{name}: {most} rows are read at once, the target drives {rows_at_once}")
 
 
-def check_lossless(item: Json, array: Any) -> None:  # noqa: ANN401 - the reader of arrays
+def check_lossless(item: Json, array: Reader) -> None:
     """Check that converters resolve every sum that cells can cause, one level a code."""
     name, adc = item["matrix"]["name"], item["adc"]
     codes, cuts = array(item["encoding"]["codes"]), item["read_cuts"]

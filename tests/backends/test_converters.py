@@ -10,11 +10,12 @@ from test_engines import mapped, matrices, next_matrix, program_of, random_codes
 
 from rcompile.backends.correction import corrected
 from rcompile.backends.mixed import Mixed
-from rcompile.backends.observe import largest_partial_sums, measure, sums_of
+from rcompile.backends.observe import capture, conversions, largest_partial_sums, measure
 from rcompile.backends.reference import Reference
-from rcompile.ir.bounds import column_bounds
+from rcompile.encodings.bounds import column_bounds
+from rcompile.encodings.observed import Range
+from rcompile.encodings.ranges import fit
 from rcompile.ir.converter import convert
-from rcompile.ir.ranges import Range, fit
 from rcompile.passes.assign_adcs import assign_adcs
 from rcompile.passes.assign_partial_sums import assign_partial_sums, quantizer
 from rcompile.passes.flip_weights import flip_weights
@@ -44,25 +45,17 @@ def expected_of(item, vectors: np.ndarray) -> np.ndarray:
     """Accumulators by a plain loop over cycles, sections and slices, from the codes instead of the cells."""
     x = item.presented.inputs_of(vectors).transpose(1, 0, 2)
     total = np.zeros((1, len(vectors), item.matrix.groups, item.matrix.columns))
-    for cycle, input_slice in enumerate(item.presented.slices):
-        digits = input_slice.of(x)
-        for section in range(item.sections):
-            rows = slice(item.read_cuts[section], item.read_cuts[section + 1])
-            for index, weight_slice in enumerate(item.weight_slices):
-                for polarity, sums in enumerate(sums_of(item, index, rows, digits[:, :, rows], input_slice.top)):
-                    ones = weight_slice.mask * digits[:, :, rows].sum(axis=2, keepdims=True)
-                    for group in range(item.matrix.groups):
-                        flips = (
-                            np.zeros(item.matrix.columns, bool)
-                            if item.flips is None
-                            else item.flips[group, section, index]
-                        )
-                        stored = np.where(flips, ones[group] - sums[group], sums[group])
-                        place = (cycle, section, polarity, index, group, slice(None))
-                        low, step, origin, top = item.adc.tables(place)
-                        read = convert(stored.T, low, step, origin, top).T
-                        read = np.where(flips, ones[group] - read, read) * (top > 0)
-                        total[0, :, group] += (-1) ** polarity * 2.0**weight_slice.shift * input_slice.weight * read
+    for conversion in conversions(item, x):
+        cycle, section, index, polarity = (
+            conversion.cycle, conversion.section, conversion.weight_slice, conversion.polarity,
+        )  # fmt: skip
+        weight = item.presented.slices[cycle].weight * 2.0 ** item.weight_slices[index].shift * (-1) ** polarity
+        for group in range(item.matrix.groups):
+            flips = np.zeros(item.matrix.columns, bool) if item.flips is None else item.flips[group, section, index]
+            place = (cycle, section, polarity, index, group, slice(None))
+            low, step, origin, top = item.adc.tables(place)
+            read = convert(conversion.stored(item)[group].T, low, step, origin, top).T
+            total[0, :, group] += weight * np.where(flips, conversion.ones[group] - read, read) * (top > 0)
     return corrected(item, total, item.presented.inputs_of(vectors))
 
 
@@ -151,8 +144,34 @@ def test_measured_sums_stay_within_the_bounds():
     seen = measure(item, random_codes(matrix, 50))
     lowest, highest = column_bounds(item)
     assert seen.counts.sum() == 50 * np.prod(item.conversions)
-    assert (seen.least >= lowest.min()).all()
-    assert (seen.largest <= highest.max(axis=(0, 3, 4)).T[:, 0]).all()
+    for place in np.ndindex(seen.counts.shape[:3]):
+        span = seen.span(place)
+        assert lowest.min() <= span.low <= span.high <= highest[:, place[1], place[2]].max()
+    single = np.concatenate(
+        [
+            c.sums[0, :, 1]
+            for c in conversions(item, random_codes(matrix, 50).transpose(1, 0, 2))
+            if (c.section, c.weight_slice) == (1, 2)
+        ]
+    )
+    flipped = bool(item.flips[0, 1, 2, 1])
+    assert seen.column_largest[1, 2, 0, 1] == single.max()
+    if not flipped:
+        assert seen.column_mean[1, 2, 0, 1] == pytest.approx(single.mean())
+        assert seen.column_deviation[1, 2, 0, 1] == pytest.approx(single.std(), rel=1e-4)
+
+
+def test_what_is_captured_is_spread_over_all_runs():
+    """Also where the batch axis is free and a run holds many samples."""
+    matrix = some_matrix(10)
+    codes = random_codes(matrix, 6000)[:, 0]
+    runs = [{"x": part} for part in np.array_split(codes, 4)]
+    (found,) = capture(program_of(matrix), runs)
+    assert found.shape == (4096, 1, 10)
+    for part in np.array_split(found, 4):
+        assert len(np.unique(part[:, 0, :4], axis=0)) > 900
+    (few,) = capture(program_of(matrix), [{"x": codes[:7]}])
+    np.testing.assert_array_equal(few[:, 0], codes[:7])
 
 
 def test_spare_codes_reach_beyond_what_was_seen():
@@ -171,8 +190,19 @@ def test_flips_by_what_was_measured_lower_the_largest_sum():
     vectors = random_codes(matrix, 50) // 3
     seen = measure(program.matrices[0], vectors)
     by_bound, by_samples = flip_weights(program), flip_weights(program, lambda _: seen)
-    largest = [int(measure(p.matrices[0], vectors).largest.sum()) for p in (by_bound, by_samples)]
-    assert largest[1] <= largest[0]
+    sums = [measure(p.matrices[0], vectors) for p in (by_bound, by_samples)]
+    places = list(np.ndindex(sums[0].counts.shape[:3]))
+    assert sum(sums[1].span(p).high for p in places) < sum(sums[0].span(p).high for p in places)
+
+
+def test_truncated_sums_that_are_mostly_zero_read_right_on_average():
+    """The middle of a code would not: it takes zeros for halves."""
+    matrix = some_matrix(64)
+    vectors = random_codes(matrix, 400) * (np.random.default_rng(1).random((400, 1, 64)) < 0.05).astype(np.uint8)
+    placed = calibrated(matrix, lossy("lossless", adc_truncated_bits="2"), vectors)
+    exact = np.einsum("vgk,gkn->vgn", vectors.astype(int), matrix.weights).reshape(400, -1)
+    error = Reference(placed).accumulate(0, vectors) - exact
+    assert abs(error.mean()) < 0.1 * error.std()
 
 
 @pytest.mark.parametrize("bits", range(3, 16))

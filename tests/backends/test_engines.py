@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from rcompile.backends.functional import Functional
 from rcompile.backends.reference import Reference
 from rcompile.backends.spot_check import SpotCheck
+from rcompile.encodings.encode import encode
 from rcompile.errors import Origin
-from rcompile.ir.encode import encode
 from rcompile.ir.encoding import SignScheme
 from rcompile.ir.graph import Batch, Value
 from rcompile.ir.matrix import Epilogue, InputCode, Matrix, MatrixProgram, Step, StepKind

@@ -24,7 +24,7 @@ NEWTON_LAST = [9, 9, 7, 5, 3, 1, 0, 0]
 
 def test_newton_resolves_832_of_1152_bit_conversions():
     """16-bit inputs and weights, 2-bit cells, 9-bit samples; of the 39-bit sum, bits 10 to 25 are kept."""
-    table = np.array([[kept_bits(j + 2 * s, np.array(9), 10, 26) for s in range(8)] for j in range(16)])
+    table = np.array([[kept_bits(np.array(j + 2 * s), np.array(9), 10, 26) for s in range(8)] for j in range(16)])
     assert table.sum() == 832
     assert table.size * 9 == 1152
     assert table[0].tolist() == NEWTON_FIRST

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rcompile.ir.arrays import frozen
+from rcompile.ir.arrays import frozen, unsigned
 from rcompile.ir.encoding import Encoding, SignScheme
 from rcompile.ir.matrix import LOW_BITS, IntegerArray, Matrix, common_step
 
@@ -104,8 +104,3 @@ def counted(weights: IntegerArray, low: IntegerArray, step: IntegerArray) -> Int
     """Return how many steps weights (G, K, N) lie above their columns' least value (G, N)."""
     above = weights.astype(np.int32) - low[:, None, :].astype(np.int32)
     return above if (step == 1).all() else above // step[:, None, :].astype(np.int32)
-
-
-def unsigned(bits: int) -> type[np.unsignedinteger]:
-    """Return the smallest type that holds codes of some bits."""
-    return np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32

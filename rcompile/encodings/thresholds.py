@@ -10,13 +10,16 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rcompile.encodings.observed import Observed
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import SignScheme
 from rcompile.ir.matrix import Epilogue, IntegerArray
-from rcompile.ir.observed import Observed
 
 NEAR = np.arange(-3, 4)[:, None]
 """Sums around the estimated threshold that are looked at."""
+
+NORMAL_READING = 0.798
+"""Standard deviations from the mean that one bit of a normal value is best read as (Max, 1960)."""
 
 
 def compared(
@@ -41,9 +44,10 @@ def compared(
     shape = (1, item.sections, 1, 1, matrix.groups, matrix.columns)
     if item.sections == 1:
         return np.ones((1,) * 6, np.int64), by_group.reshape(shape) - 1, np.ones((1,) * 6, np.int64)
-    means, spread = seen().column_means[:, 0], seen().column_spread[:, 0]
-    share = means + (by_group - means.sum(axis=0)) / item.sections
-    step = 2 ** max(int(np.rint(np.log2(max(2 * float(spread.mean()), 1.0)))), 0)
+    sums = seen()
+    share = sums.column_mean[:, 0] + (by_group - sums.column_mean[:, 0].sum(axis=0)) / item.sections
+    distance = max(2 * NORMAL_READING * float(sums.column_deviation[:, 0].mean()), 1.0)
+    step = 2 ** int(np.rint(np.log2(distance)))
     low = np.rint(share).astype(np.int64) - step
     return np.ones((1,) * 6, np.int64), low.reshape(shape), np.full((1,) * 6, step)
 
@@ -68,17 +72,11 @@ def affine(item: CrossbarMatrix) -> tuple[IntegerArray | None, IntegerArray]:
 
 def thresholds(epilogue: Epilogue, slope: IntegerArray, constant: IntegerArray) -> IntegerArray | None:
     """Return the least sum of each column whose output has the sign of large sums; None where an output may be zero."""
-    scale = epilogue.scale.astype(np.float64)
-    if (scale == 0).any():
+    if (epilogue.scale == 0).any():
         return None
-    bias = 0.0 if epilogue.bias is None else epilogue.bias.astype(np.float64)
-    shift = 0 if epilogue.integer_bias is None else epilogue.integer_bias
-    estimate = np.rint(((-bias / scale) - shift - constant) / slope).astype(np.int64)
-    sums = estimate + NEAR
-    total = slope * sums + constant + shift
-    real = total.astype(np.float32) * epilogue.scale
-    real = real if epilogue.bias is None else real + epilogue.bias
-    upper = real * np.sign(scale * slope) > 0
+    sums = epilogue.nearest_to_zero(slope, constant) + NEAR
+    real = epilogue.real(slope * sums + constant)
+    upper = real * np.sign(epilogue.scale * slope) > 0
     if (real == 0).any() or upper[0].any() or not upper[-1].all():
         return None
     return np.asarray(sums[upper.argmax(axis=0), np.arange(sums.shape[1])])

@@ -1,6 +1,7 @@
 """Which sums a column can take: exact bounds from the levels that its cells hold."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def column_bounds(item: CrossbarMatrix, *, flips: bool = True) -> tuple[IntegerA
 
 def partitions(item: CrossbarMatrix) -> Iterator[tuple[slice, slice]]:
     """Yield the sections and the rows of each row partition."""
-    for start, stop in zip(item.row_cuts[:-1], item.row_cuts[1:], strict=True):
+    for start, stop in pairwise(item.row_cuts):
         found = item.sections_of(start, stop)
         yield slice(found.start, found.stop), slice(start, stop)
 
@@ -54,13 +55,3 @@ def cell_sums(
         return [(total(np.minimum(levels[0], other)), total(np.maximum(levels[0], other)))]
     sums = [total(level) for level in levels]
     return [(np.zeros_like(found), found) for found in sums]
-
-
-def worst_case(item: CrossbarMatrix, weight_slice: Slice, rows: int) -> tuple[int, int]:
-    """Return the least and largest sum that any weights could give with digits up to 1, `rows` weights at once."""
-    largest = weight_slice.mask * rows
-    if item.analog and item.encoding.polarities == 2:
-        return -largest, largest
-    if item.flips is not None:
-        return 0, largest // 2
-    return 0, largest

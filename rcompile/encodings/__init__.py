@@ -1,0 +1,1 @@
+"""How numbers meet the hardware: weights as codes, what columns can sum to, ranges and thresholds of converters."""
