@@ -1,0 +1,1 @@
+"""Standard networks as ONNX, written layer by layer from the papers."""
