@@ -20,9 +20,9 @@ from rcompile.ir.crossbar import CrossbarProgram
 from rcompile.ir.graph import Graph
 from rcompile.ir.matrix import MatrixProgram
 from rcompile.ir.placed import PlacedProgram
-from rcompile.mapper.packing import crossbars_per_copy
-from rcompile.mapper.replication import balanced_copies
-from rcompile.options import Options
+from rcompile.mapper.replication import Replication, cost, one_copy, shortest_interval, shortest_latency
+from rcompile.mapper.timing import layers_of
+from rcompile.options import Objective, Options
 from rcompile.passes.assign_adcs import assign_adcs
 from rcompile.passes.assign_partial_sums import assign_partial_sums
 from rcompile.passes.canonicalize import canonicalize
@@ -84,7 +84,7 @@ def compile_file(
         calibration = data_for(graph, calibration_path)
 
     with blamed(path):
-        compiled, origins = compile_graph(graph, path, source, target, options, trace, data, calibration)
+        compiled, origins, replication = compile_graph(graph, path, source, target, options, trace, data, calibration)
     with trace.phase("write"):
         program_hash = container.save(compiled, program_path)
     came_quantized, macs = compiled.quantized_by == "model", compiled.placed.program.source.macs
@@ -107,6 +107,7 @@ def compile_file(
         device=IDEAL,
         options=options,
         origins=origins,
+        replication=replication,
         ignored=ignored(options, calibration_path, origins) if came_quantized else (),
         verified=verified,
     )
@@ -147,8 +148,12 @@ def compile_graph(
     trace: Trace,
     data: DataSet | None,
     calibration: DataSet | None,
-) -> tuple[Compiled, Origins]:
-    """Compile a graph that was read from `path`; return what program.rcx holds, and where its ranges come from."""
+) -> tuple[Compiled, Origins, Replication]:
+    """Compile a graph that was read from `path`.
+
+    Returns:
+        What program.rcx holds, where its ranges come from, and how its layers were copied.
+    """
     simple = simplify(graph, trace)
     quantized, ranges_from = quantize_floats(
         simple, options, trace, Samples(simple, calibration, data, options.seed).chosen
@@ -156,14 +161,14 @@ def compile_graph(
     matrices = require_mapped(trace.run(lower, quantized))
     options.precision.require_matches((matrix.name for matrix in matrices.matrices), options.layers_from)
     samples = Samples(quantized, calibration, data, options.seed).chosen
-    placed, converters_from = map_matrices(matrices, target, options, trace, samples)
+    placed, replication, converters_from = map_matrices(matrices, target, options, trace, samples)
 
     came_quantized = quantized is simple
     as_written = came_quantized and not needs_conversion(graph) and not options.weightless
     reference = original_model(path, source) if as_written else to_model(quantized)
     quantized_by = "model" if came_quantized else "rcompile"
     compiled = Compiled(placed, reference.proto, reference.weights, quantized_by, as_dict(target))
-    return compiled, Origins(ranges_from, converters_from)
+    return compiled, Origins(ranges_from, converters_from), replication
 
 
 def ignored(options: Options, calibration_path: Path | None, origins: Origins) -> tuple[str, ...]:
@@ -195,11 +200,12 @@ def quantize_floats(graph: Graph, options: Options, trace: Trace, samples: Chose
 
 def map_matrices(
     matrices: MatrixProgram, target: Target, options: Options, trace: Trace, samples: Chosen
-) -> tuple[PlacedProgram, str]:
+) -> tuple[PlacedProgram, Replication, str]:
     """Cut integer matrices into blocks and put them on the target's crossbars.
 
     Returns:
-        The program, and where its converters' ranges come from ('' where none were calibrated).
+        The program, how its layers were copied, and where its converters' ranges come from ('' where none were
+        calibrated).
     """
     seen = Seen(matrices, samples, trace)
     program = trace.run(partition, matrices, target)
@@ -209,9 +215,10 @@ def map_matrices(
     converter_bits = tuple(adc_bits(item.matrix.name, target, options) for item in program.matrices)
     program = trace.run(assign_adcs, program, target, seen.sums(program), converter_bits)
     program = trace.run(assign_partial_sums, program, target, seen.partial_sums(program))
-    program = trace.run(replicate, program, copies_of(program, target, options))
+    replication = replication_of(program, target, options)
+    program = trace.run(replicate, program, replication.copies)
     placed = trace.run(place, program, target)
-    return trace.run(schedule, placed, target), seen.origin
+    return trace.run(schedule, placed, target), replication, seen.origin
 
 
 def adc_bits(layer: str, target: Target, options: Options) -> int:
@@ -230,14 +237,16 @@ def adc_bits(layer: str, target: Target, options: Options) -> int:
     return target.adc.bits if wanted is None else wanted
 
 
-def copies_of(program: CrossbarProgram, target: Target, options: Options) -> tuple[int, ...]:
-    """Return the copies of each matrix: one, or with --replicate what the shortest pipeline interval takes."""
-    costs = [crossbars_per_copy(program, item) for item in program.matrices]
-    if not options.replicate or sum(costs) > target.crossbars_available:
-        return (1,) * len(costs)
-    vectors = [item.matrix.vectors for item in program.matrices]
-    serial = [item.matrix.serial for item in program.matrices]
-    return balanced_copies(vectors, costs, target.crossbars_available, serial)
+def replication_of(program: CrossbarProgram, target: Target, options: Options) -> Replication:
+    """Return how many copies of each matrix the objective asks for; one, where not even that fits."""
+    layers = layers_of(program, pulses=target.inputs.encoding == "pulse_width")
+    single = one_copy(layers)
+    budget = target.crossbars_available
+    if options.objective is Objective.CROSSBARS or cost(layers, single.copies) > budget:
+        return single
+    if options.objective is Objective.THROUGHPUT:
+        return shortest_interval(layers, budget)
+    return shortest_latency(layers, budget, program.source.matrix_order(), options.effort)
 
 
 def data_for(graph: Graph, path: Path | None) -> DataSet | None:

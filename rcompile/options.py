@@ -2,12 +2,34 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from rcompile.errors import UsageError
 from rcompile.precision import LayerBits, Precision, whole_number_problem
 
 LIMITS = {"weight_bits": (1, 24), "input_bits": (1, 24), "exact_samples": (0, 2**31), "seed": (0, 2**63)}
 """Least and largest value of the options that are numbers."""
+
+
+class Objective(StrEnum):
+    """What the mapper makes least: crossbars, or with copies of layers the time between or through inferences."""
+
+    CROSSBARS = "crossbars"
+    THROUGHPUT = "throughput"
+    LATENCY = "latency"
+
+
+class Effort(StrEnum):
+    """How hard the mapper searches: in units of work, since limits on time would make results differ."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+    @property
+    def factor(self) -> int:
+        """Return the work relative to low effort."""
+        return {Effort.LOW: 1, Effort.NORMAL: 4, Effort.HIGH: 32}[self]
 
 
 @dataclass(frozen=True)
@@ -17,7 +39,9 @@ class Options:
     Attributes:
         weight_bits: of float models' weights, 1 to 24; quantized models keep their own.
         input_bits: of float models' activations, 1 to 24.
-        replicate: copy matrices until the target's crossbars are used, for the shortest pipeline interval.
+        objective: crossbars: one copy of each layer; throughput: copies over the target's crossbars for the shortest
+            interval between inferences; latency: for the shortest time from an inference's start to its end.
+        effort: of the searches for copies and places.
         verify: execute the program and compare it with the model.
         exact_samples: samples of the exact comparison; 0: as many as a work limit of some seconds allows.
         seed: of everything that is drawn at random.
@@ -29,7 +53,8 @@ class Options:
 
     weight_bits: int = 8
     input_bits: int = 8
-    replicate: bool = False
+    objective: Objective = Objective.CROSSBARS
+    effort: Effort = Effort.NORMAL
     verify: bool = True
     exact_samples: int = 0
     seed: int = 0
@@ -44,6 +69,11 @@ class Options:
         return Precision(self.weight_bits, self.input_bits, self.layers)
 
     def __post_init__(self) -> None:
+        for name, kind in (("objective", Objective), ("effort", Effort)):
+            value = getattr(self, name)
+            if value not in set(kind):
+                raise UsageError(f"{name} is {value!r}: it must be one of {', '.join(kind)}")
+            object.__setattr__(self, name, kind(value))
         for name, limits in LIMITS.items():
             if problem := whole_number_problem(getattr(self, name), limits):
                 raise UsageError(f"{name} {problem}")

@@ -6,6 +6,7 @@ from pathlib import Path
 from rcompile.devices import Device
 from rcompile.ir.container import Compiled
 from rcompile.ir.graph import Graph
+from rcompile.mapper.replication import Replication
 from rcompile.options import Options
 from rcompile.targets import Target
 from rcompile.verification.verify import Verified
@@ -35,6 +36,7 @@ class Result:
         compiled: what program.rcx holds.
         program_hash: digest of program.rcx.
         origins: where ranges come from.
+        replication: how many copies of each matrix, and the bound on what they reach.
         ignored: what the user asked for that does not apply to a model that came quantized.
         verified: None where verification was switched off.
     """
@@ -48,5 +50,6 @@ class Result:
     device: Device
     options: Options
     origins: Origins
+    replication: Replication
     ignored: tuple[str, ...]
     verified: Verified | None

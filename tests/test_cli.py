@@ -83,7 +83,7 @@ def test_same_input_gives_the_same_bytes_and_numbers(tmp_path):
         folder = tmp_path / str(index)
         folder.mkdir()
         result = run(
-            folder, str(MODELS / "digits_lenet.onnx"), "--data", str(MODELS / "digits_test.npz"), "--replicate",
+            folder, str(MODELS / "digits_lenet.onnx"), "--data", str(MODELS / "digits_test.npz"), "--objective", "throughput",
             "--set", "hierarchy.cores_per_tile=1", **environment,
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
@@ -142,7 +142,7 @@ def test_lossless_converters_beyond_the_target_are_named(tmp_path):
 def test_replication_shortens_the_interval_and_stays_exact(tmp_path):
     arguments = (str(MODELS / "digits_lenet_int8.onnx"), "--data", str(MODELS / "digits_test.npz"))
     run(tmp_path, *arguments, "-o", "one")
-    result = run(tmp_path, *arguments, "-o", "many", "--replicate")
+    result = run(tmp_path, *arguments, "-o", "many", "--objective", "throughput")
     assert result.returncode == 0
     one, many = report_of(tmp_path / "one"), report_of(tmp_path / "many")
     assert many.totals.interval_s < one.totals.interval_s / 10

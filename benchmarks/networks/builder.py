@@ -18,7 +18,7 @@ CHUNK = 1 << 22
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value: its name and its shape for one sample, (channels, height, width) or (tokens, features) or (features,)."""
+    """A value: name and shape for one sample, (channels, height, width) or (tokens, features) or (features,)."""
 
     name: str
     shape: tuple[int, ...]
@@ -152,9 +152,7 @@ class Network:
     def _external(self, data_file: str) -> list[onnx.TensorProto]:
         tensors, offset = [], 0
         for name, shape in self._weights:
-            tensor = TensorProto(
-                name=name, data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL
-            )
+            tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL)
             length = 4 * prod(shape)
             for key, value in (("location", data_file), ("offset", offset), ("length", length)):
                 tensor.external_data.add(key=key, value=str(value))

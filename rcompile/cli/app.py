@@ -7,7 +7,7 @@ import sys
 import warnings
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 from cyclopts.validators import Number
@@ -97,14 +97,14 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
         Path | None,
         Parameter(help="Bits of single layers: .toml with [layers.NAME] tables of weight_bits, input_bits, adc_bits."),
     ] = None,
-    replicate: Annotated[
-        bool,
-        Parameter(
-            negative=(),
-            show_default=False,
-            help="Copy layers over the free crossbars for the shortest pipeline interval.",
-        ),
-    ] = False,
+    objective: Annotated[
+        Literal["crossbars", "throughput", "latency"],
+        Parameter(help="Fewest crossbars, or copies of layers on free ones for more inferences/s or a faster one."),
+    ] = "crossbars",
+    effort: Annotated[
+        Literal["low", "normal", "high"],
+        Parameter(help="How hard to search for copies and places: amounts of work, the same on any machine."),
+    ] = "normal",
     verify: Annotated[
         bool,
         Parameter(
@@ -132,7 +132,7 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     """Compile a model, verify the mapped program by executing it, and write a report."""
     from rcompile.api import compile_model
     from rcompile.cli.progress import RichProgress
-    from rcompile.options import Options
+    from rcompile.options import Effort, Objective, Options
     from rcompile.pipeline import Trace
     from rcompile.precision import Precision, load_precision
     from rcompile.report.console import print_summary
@@ -158,7 +158,8 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
                 input_bits=bits.input_bits,
                 layers=bits.layers,
                 layers_from="" if precision is None else str(precision),
-                replicate=replicate,
+                objective=Objective(objective),
+                effort=Effort(effort),
                 verify=verify,
                 exact_samples=exact_samples,
                 seed=seed,

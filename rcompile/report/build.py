@@ -12,6 +12,7 @@ import numpy as np
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.graph import Value
 from rcompile.ir.placed import PlacedProgram
+from rcompile.options import Objective
 from rcompile.report.diagnostics import diagnose
 from rcompile.report.schema import (
     SCHEMA_VERSION,
@@ -63,7 +64,7 @@ def build_report(
         device=asdict(result.device) | {"assumed_fields": []},
         layers=layers,
         totals=totals(placed, layers),
-        mapping=mapping(placed, result.program_hash, replicated=result.options.replicate),
+        mapping=mapping(result),
         verification=verification(result),
         diagnostics=diagnose(result),
     )
@@ -233,8 +234,10 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo]) -> Totals:
     )
 
 
-def mapping(placed: PlacedProgram, program_hash: str, *, replicated: bool) -> Mapping:
+def mapping(result: Result) -> Mapping:
     """Describe what the mapper decided, with bounds."""
+    placed, objective = result.compiled.placed, result.options.objective
+    timed = objective is not Objective.CROSSBARS
     cells = sum(used_cells(item) for item in placed.program.matrices)
     size = placed.program.crossbar_rows * placed.program.crossbar_columns
     plan, quality = placed.floorplan, placed.quality
@@ -245,7 +248,12 @@ def mapping(placed: PlacedProgram, program_hash: str, *, replicated: bool) -> Ma
         tile[int(matrix)] = tile.get(int(matrix), 0) + 1
     return Mapping(
         rounds=1,
-        replication=Replication(interval_s=max(stage.busy_s for stage in placed.stages), optimal=replicated),
+        replication=Replication(
+            objective=objective,
+            interval_s=max(stage.busy_s for stage in placed.stages),
+            bound_s=result.replication.bound * result.target.timing.read_cycle_s if timed else None,
+            optimal=result.replication.optimal,
+        ),
         packing=Packing(crossbars=placed.crossbars, lower_bound=-(-cells // size)),
         placement=PlacementInfo(
             byte_hops=quality.byte_hops,
@@ -260,7 +268,7 @@ def mapping(placed: PlacedProgram, program_hash: str, *, replicated: bool) -> Ma
             for chip, row, column in [plan.position(tile)]
         ],
         traffic=[LinkInfo(source=t.source, destination=t.destination, bytes=t.bytes) for t in placed.traffic],
-        deterministic_hash=program_hash,
+        deterministic_hash=result.program_hash,
     )
 
 

@@ -196,9 +196,16 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Replication(msgspec.Struct, frozen=True, kw_only=True):
-    """The slowest layer's time, and whether fewer is proven impossible in the crossbars available."""
+    """What copies of layers reach.
 
+    objective: crossbars, throughput or latency. interval_s: the busiest layer's time. bound_s: no copies within the
+    crossbars available have a shorter interval (throughput) or latency (latency); null where one copy was asked for.
+    optimal: whether the bound is reached.
+    """
+
+    objective: str
     interval_s: float
+    bound_s: float | None
     optimal: bool
 
 

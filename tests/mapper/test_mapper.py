@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from rcompile.mapper.mesh import Mesh, assign, cost, link_loads
-from rcompile.mapper.replication import balanced_copies
 
 
 def random_flows(tiles: int, seed: int) -> np.ndarray:
@@ -45,22 +44,6 @@ def test_link_loads_add_up_to_byte_hops():
     flows, mesh = random_flows(9, 5), Mesh(3, 3, 1)
     found = assign(flows, mesh)
     assert sum(link_loads(flows, found.slots, mesh).values()) == found.cost
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_balanced_copies_have_the_least_bottleneck(seed):
-    rng = np.random.default_rng(seed)
-    vectors, crossbars = rng.integers(1, 30, 3), rng.integers(1, 6, 3)
-    budget = int(crossbars.sum() + rng.integers(0, 30))
-    copies = balanced_copies([int(v) for v in vectors], [int(c) for c in crossbars], budget, [False] * 3)
-    assert sum(r * c for r, c in zip(copies, crossbars, strict=True)) <= budget
-    limit = [range(1, int(budget // c) + 1) for c in crossbars]
-    best = min(
-        max(-(-v // r) for v, r in zip(vectors, trial, strict=True))
-        for trial in itertools.product(*limit)
-        if sum(r * c for r, c in zip(trial, crossbars, strict=True)) <= budget
-    )
-    assert max(-(-v // r) for v, r in zip(vectors, copies, strict=True)) == best
 
 
 @pytest.mark.parametrize("tiles", [2, 9, 30])

@@ -18,7 +18,7 @@ from rcompile.verification.checker import Unsound, check_program
 def compiled(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("programs") / "program.rcx"
     target = resolve_target("isaac", {"weights.sign": request.param, "crossbar.rows": "32", "crossbar.columns": "32"})
-    options = Options(verify=False, replicate=False)
+    options = Options(verify=False)
     compile_file(MODELS / "digits_lenet_int8.onnx", target, path, options, Trace())
     check_program(path)
     return container.load(path)

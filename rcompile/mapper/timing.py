@@ -1,0 +1,123 @@
+"""When each layer of a pipeline computes, in read cycles.
+
+A layer with r copies takes ceil(vectors / r) vectors one after another, each in some read cycles. It starts when the
+producers of its input have made its first window: for a convolution the rows that the kernel spans, for a product
+everything. It stops no earlier than it can after its last producer. Digital operators and transfers are taken to
+keep pace.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram
+from rcompile.mapper.packing import crossbars_per_copy
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a matrix asks of the pipeline.
+
+    Attributes:
+        vectors: input vectors per inference.
+        cycles: read cycles of one vector.
+        crossbars: of one copy.
+        serial: whether each vector waits for the one before, so that copies would not help.
+        window: share of the input that must exist before the first output can be computed.
+        producers: layers that its input comes from, each before it in order of execution.
+    """
+
+    vectors: int
+    cycles: int
+    crossbars: int
+    serial: bool
+    window: float
+    producers: tuple[int, ...]
+
+    def slots(self, copies: int) -> int:
+        """Return how many vectors the busiest copy takes."""
+        return -(-self.vectors // copies)
+
+    def busy(self, copies: int) -> int:
+        """Return how many read cycles the busiest copy takes."""
+        return self.slots(copies) * self.cycles
+
+    def awaited(self, producer: "Layer", copies: int) -> int:
+        """Return how many vectors each copy of a producer finishes before this layer can start; at least one."""
+        return max(1, ceil(self.window * producer.slots(copies)))
+
+
+@dataclass(frozen=True)
+class Span:
+    """From when to when a layer computes, in read cycles."""
+
+    start: float
+    stop: float
+
+
+def layers_of(program: CrossbarProgram, *, pulses: bool) -> tuple[Layer, ...]:
+    """Return the layers of a program, one per matrix.
+
+    Args:
+        program: matrices whose inputs are sliced.
+        pulses: whether a DAC encodes a digit in time, where b bits last 2^b - 1 read cycles.
+    """
+    place = {matrix: position for position, matrix in enumerate(program.source.matrix_order())}
+    before: dict[int, list[int]] = {}
+    for edge in program.source.edges:
+        if place[edge.producer] < place[edge.consumer]:  # not what a loop carries back
+            before.setdefault(edge.consumer, []).append(edge.producer)
+    return tuple(
+        Layer(
+            vectors=item.matrix.vectors,
+            cycles=read_cycles(item, pulses=pulses),
+            crossbars=crossbars_per_copy(program, item),
+            serial=item.matrix.serial,
+            window=first_window(item),
+            producers=tuple(sorted(set(before.get(index, ())))),
+        )
+        for index, item in enumerate(program.matrices)
+    )
+
+
+def read_cycles(item: CrossbarMatrix, *, pulses: bool) -> int:
+    """Return the read cycles of one vector."""
+    cycles = sum(s.top if pulses else 1 for s in item.presented.slices)
+    return cycles * item.reads_per_cycle
+
+
+def first_window(item: CrossbarMatrix) -> float:
+    """Return the share of the input that must exist before the first output can be computed."""
+    window = item.matrix.window
+    if window is None:
+        return 1.0
+    reach = (window.kernel[0] - 1) * window.dilations[0] + 1 - window.pads_begin[0]
+    size = (window.input_shape[0] - 1) * window.spacing[0] + 1
+    return min(1.0, max(reach, 1) / size)
+
+
+def spans(layers: Sequence[Layer], copies: Sequence[int], order: Sequence[int]) -> dict[int, Span]:
+    """Return when each layer computes, by its index, in order of execution."""
+    found: dict[int, Span] = {}
+    for index in order:
+        layer = layers[index]
+        before = [(found[p], layers[p], copies[p]) for p in layer.producers]
+        start = max((first_input(span, layer, producer, count) for span, producer, count in before), default=0.0)
+        stop = max([start + layer.busy(copies[index]), *(span.stop + layer.cycles for span, _, _ in before)])
+        found[index] = Span(start, stop)
+    return found
+
+
+def first_input(span: Span, layer: Layer, producer: Layer, copies: int) -> float:
+    """Return when a producer has made what a layer starts with: after whole vectors."""
+    return span.start + (span.stop - span.start) * layer.awaited(producer, copies) / producer.slots(copies)
+
+
+def latency(layers: Sequence[Layer], copies: Sequence[int], order: Sequence[int]) -> float:
+    """Return when the last layer stops."""
+    return max(span.stop for span in spans(layers, copies, order).values())
+
+
+def interval(layers: Sequence[Layer], copies: Sequence[int]) -> int:
+    """Return the read cycles between two inferences: those of the busiest layer."""
+    return max(layer.busy(count) for layer, count in zip(layers, copies, strict=True))
