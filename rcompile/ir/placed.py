@@ -51,13 +51,18 @@ class Floorplan:
 
 @dataclass(frozen=True)
 class PlacementQuality:
-    """How far data travels: bytes x hops of one inference, with the bound and the plain snake order."""
+    """How far data travels in one inference: bytes x hops, with the bound and the plain snake order.
+
+    `chip_bytes` pass from chip to chip; no cut into as few chips sends fewer than `chip_bytes_bound`.
+    """
 
     byte_hops: int
     lower_bound: int
     snake_byte_hops: int
     max_link_bytes: int
     proven: bool
+    chip_bytes: int
+    chip_bytes_bound: int
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,11 @@ def tile_flows(
     """Return (tiles, tiles): bytes from one tile to another."""
     tile = places["crossbar"] // crossbars_per_tile
     counts = np.zeros((len(program.matrices), tiles), np.int64)
-    held = np.unique(np.stack([program.blocks["matrix"], places["crossbar"]], axis=1), axis=0)
-    np.add.at(counts, (held[:, 0], held[:, 1] // crossbars_per_tile), 1)
+    crossbars = int(places["crossbar"].max()) + 1
+    matrix, crossbar = np.divmod(
+        np.unique(program.blocks["matrix"] * np.int64(crossbars) + places["crossbar"]), crossbars
+    )
+    np.add.at(counts, (matrix, crossbar // crossbars_per_tile), 1)
     homes = counts.argmax(axis=1)
     flows = np.zeros((tiles, tiles), np.int64)
     for edge in program.source.edges:
@@ -37,8 +40,10 @@ def partial_sums_sent(
     blocks: NDArray[np.void], tile: NDArray[np.integer], tiles: int, vectors: int, replicas: int
 ) -> NDArray[np.int64]:
     """Return how many sums each tile sends home: one per output column that it holds, and vector."""
-    keys = np.stack([tile, blocks["replica"], blocks["group"], blocks["column_start"], blocks["column_stop"]], axis=1)
-    unique = np.unique(keys, axis=0)
+    key = np.zeros(len(blocks), np.int64)
+    for values in (tile, blocks["replica"], blocks["group"], blocks["column_start"]):
+        key = key * (int(values.max()) + 1) + values
+    first = np.unique(key, return_index=True)[1]
     sent = np.zeros(tiles, np.int64)
-    np.add.at(sent, unique[:, 0], unique[:, 4] - unique[:, 3])
+    np.add.at(sent, tile[first], blocks["column_stop"][first] - blocks["column_start"][first])
     return sent * -(-vectors // replicas)

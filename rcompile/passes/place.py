@@ -6,13 +6,15 @@ from rcompile.errors import DoesNotFit
 from rcompile.ir.arrays import frozen
 from rcompile.ir.crossbar import CrossbarProgram
 from rcompile.ir.placed import Floorplan, PlacedProgram, PlacementQuality, Traffic
-from rcompile.mapper.mesh import Mesh, assign, link_loads
+from rcompile.mapper.mesh import Mesh, link_loads
 from rcompile.mapper.packing import crossbars_per_copy, pack
+from rcompile.mapper.placement import assign
 from rcompile.mapper.traffic import tile_flows
+from rcompile.options import Effort
 from rcompile.targets import Target
 
 
-def place(program: CrossbarProgram, target: Target) -> PlacedProgram:
+def place(program: CrossbarProgram, target: Target, effort: Effort = Effort.NORMAL) -> PlacedProgram:
     """Return the program with a place for everything.
 
     Raises:
@@ -25,7 +27,7 @@ def place(program: CrossbarProgram, target: Target) -> PlacedProgram:
     chips = -(-tiles // (hierarchy.mesh_rows * hierarchy.mesh_columns))
     flows = tile_flows(program, places, target.crossbars_per_tile, tiles)
     mesh = Mesh(hierarchy.mesh_rows, hierarchy.mesh_columns, chips)
-    found = assign(flows, mesh)
+    found = assign(flows, mesh, effort)
     loads = link_loads(flows, found.slots, mesh)
     reduction = frozen(np.arange(len(program.blocks), dtype=np.int32))
     return PlacedProgram(
@@ -37,7 +39,13 @@ def place(program: CrossbarProgram, target: Target) -> PlacedProgram:
         ),
         traffic=tuple(Traffic(int(s), int(d), int(flows[s, d])) for s, d in zip(*np.nonzero(flows), strict=True)),
         quality=PlacementQuality(
-            found.cost, found.bound, found.snake_cost, max(loads.values(), default=0), found.proven
+            found.cost,
+            found.bound,
+            found.snake_cost,
+            max(loads.values(), default=0),
+            found.proven,
+            found.cut.bytes,
+            found.cut.bound,
         ),
     )
 

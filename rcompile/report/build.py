@@ -261,6 +261,8 @@ def mapping(result: Result) -> Mapping:
             snake_byte_hops=quality.snake_byte_hops,
             max_link_bytes=quality.max_link_bytes,
             proven=quality.proven,
+            chip_bytes=quality.chip_bytes,
+            chip_bytes_bound=quality.chip_bytes_bound,
         ),
         tiles=[
             TileInfo(tile=tile, chip=chip, row=row, column=column, crossbars=sorted(held[tile].items()))

@@ -217,13 +217,18 @@ class Packing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlacementInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """How far data travels in one inference."""
+    """How far data travels in one inference.
+
+    chip_bytes: bytes that pass from chip to chip, of which no cut into as few chips has fewer than chip_bytes_bound.
+    """
 
     byte_hops: int
     lower_bound: int
     snake_byte_hops: int
     max_link_bytes: int
     proven: bool
+    chip_bytes: int
+    chip_bytes_bound: int
 
 
 class TileInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from rcompile.mapper.mesh import Mesh, assign, cost, link_loads
+from rcompile.mapper.mesh import Mesh, link_loads
+from rcompile.mapper.placement import assign, cost_on
+from rcompile.options import Effort
 
 
 def random_flows(tiles: int, seed: int) -> np.ndarray:
@@ -18,9 +20,8 @@ def random_flows(tiles: int, seed: int) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(4))
 def test_placement_on_two_by_three_is_optimal_and_bounded(seed):
     flows, mesh = random_flows(6, seed), Mesh(2, 3, 1)
-    distances = mesh.distances()
-    best = min(cost(flows + flows.T, distances, np.array(order)) for order in itertools.permutations(range(6)))
-    found = assign(flows, mesh)
+    best = min(cost_on(flows + flows.T, mesh, np.array(order)) for order in itertools.permutations(range(6)))
+    found = assign(flows, mesh, Effort.NORMAL)
     assert found.cost == best
     assert found.bound <= best <= found.snake_cost
     assert sorted(set(found.slots)) == sorted(found.slots)
@@ -29,7 +30,7 @@ def test_placement_on_two_by_three_is_optimal_and_bounded(seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_placement_never_loses_to_the_snake_and_respects_its_bound(seed):
     flows, mesh = random_flows(40, seed), Mesh(8, 6, 1)
-    found = assign(flows, mesh)
+    found = assign(flows, mesh, Effort.NORMAL)
     assert found.bound <= found.cost <= found.snake_cost
 
 
@@ -42,14 +43,14 @@ def test_chips_are_crossed_at_their_gates():
 
 def test_link_loads_add_up_to_byte_hops():
     flows, mesh = random_flows(9, 5), Mesh(3, 3, 1)
-    found = assign(flows, mesh)
+    found = assign(flows, mesh, Effort.NORMAL)
     assert sum(link_loads(flows, found.slots, mesh).values()) == found.cost
 
 
 @pytest.mark.parametrize("tiles", [2, 9, 30])
 def test_a_large_mesh_is_no_more_work(tiles):
     flows = random_flows(tiles, 7)
-    found = assign(flows, Mesh(500, 300, 1))
+    found = assign(flows, Mesh(500, 300, 1), Effort.NORMAL)
     assert found.bound <= found.cost <= found.snake_cost
     assert len(set(found.slots)) == tiles
     rows, columns = np.divmod(np.array(found.slots), 300)
@@ -58,4 +59,4 @@ def test_a_large_mesh_is_no_more_work(tiles):
 
 
 def test_no_traffic_needs_no_search():
-    assert assign(np.zeros((3, 3), np.int64), Mesh(1024, 1024, 1)).cost == 0
+    assert assign(np.zeros((3, 3), np.int64), Mesh(1024, 1024, 1), Effort.NORMAL).cost == 0
