@@ -22,10 +22,11 @@ ROWS = (32, 64, 128, 256, 512)
 AT_ONCE = (0, 9, 16)
 SIGNED = ("unsigned", "twos_complement", "two_phase")
 SUBTRACTIONS = ("digital", "analog")
+SHARING = ("layer", "concurrent", "exclusive")
 
 
 def is_possible(config) -> bool:
-    sign, cell_bits, *_, subtraction = config
+    sign, cell_bits, *_, subtraction, _ = config
     if subtraction == "analog" and sign not in {"differential_columns", "differential_arrays"}:
         return False
     return sign != "ternary_pair" or cell_bits == 1
@@ -33,23 +34,23 @@ def is_possible(config) -> bool:
 
 ALL = [
     config
-    for config in itertools.product(SIGNS, CELL_BITS, DAC_BITS, ROWS, AT_ONCE, SIGNED, SUBTRACTIONS)
+    for config in itertools.product(SIGNS, CELL_BITS, DAC_BITS, ROWS, AT_ONCE, SIGNED, SUBTRACTIONS, SHARING)
     if is_possible(config)
 ]
 MANY = [ALL[index] for index in np.random.default_rng(0).permutation(len(ALL))[:90]]
 SOME = [
-    ("offset", 1, 2, 32, 0, "unsigned", "digital"),
-    ("offset_flip", 2, 1, 128, 0, "unsigned", "digital"),
-    ("offset_flip", 4, 1, 256, 16, "two_phase", "digital"),
-    ("zero_offset", 2, 2, 512, 0, "twos_complement", "digital"),
-    ("differential_columns", 2, 2, 128, 0, "unsigned", "digital"),
-    ("differential_columns", 4, 1, 64, 9, "unsigned", "analog"),
-    ("differential_rows", 2, 1, 128, 0, "two_phase", "digital"),
-    ("differential_arrays", 1, 1, 512, 0, "unsigned", "digital"),
-    ("differential_arrays", 4, 2, 64, 16, "twos_complement", "analog"),
-    ("center_offset", 2, 1, 256, 0, "unsigned", "digital"),
-    ("xnor_pair", 1, 1, 128, 0, "unsigned", "digital"),
-    ("ternary_pair", 1, 1, 256, 0, "unsigned", "digital"),
+    ("offset", 1, 2, 32, 0, "unsigned", "digital", "concurrent"),
+    ("offset_flip", 2, 1, 128, 0, "unsigned", "digital", "layer"),
+    ("offset_flip", 4, 1, 256, 16, "two_phase", "digital", "exclusive"),
+    ("zero_offset", 2, 2, 512, 0, "twos_complement", "digital", "layer"),
+    ("differential_columns", 2, 2, 128, 0, "unsigned", "digital", "concurrent"),
+    ("differential_columns", 4, 1, 64, 9, "unsigned", "analog", "exclusive"),
+    ("differential_rows", 2, 1, 128, 0, "two_phase", "digital", "layer"),
+    ("differential_arrays", 1, 1, 512, 0, "unsigned", "digital", "exclusive"),
+    ("differential_arrays", 4, 2, 64, 16, "twos_complement", "analog", "concurrent"),
+    ("center_offset", 2, 1, 256, 0, "unsigned", "digital", "exclusive"),
+    ("xnor_pair", 1, 1, 128, 0, "unsigned", "digital", "layer"),
+    ("ternary_pair", 1, 1, 256, 0, "unsigned", "digital", "concurrent"),
 ]
 """Each scheme, DAC, size, section and input scheme, at a fraction of the cost."""
 
@@ -81,7 +82,7 @@ def load_third_party(name: str):
 
 
 def settings(config) -> dict[str, str]:
-    sign, cell_bits, dac_bits, rows, at_once, signed, subtraction = config
+    sign, cell_bits, dac_bits, rows, at_once, signed, subtraction, sharing = config
     return {
         "weights.sign": sign,
         "crossbar.cell_bits": str(cell_bits),
@@ -91,6 +92,7 @@ def settings(config) -> dict[str, str]:
         "crossbar.rows_at_once": str(at_once),
         "inputs.signed": signed,
         "weights.subtraction": subtraction,
+        "crossbar.sharing": sharing,
         "adc.resolution": "lossless",
         "hierarchy.chips": "256",
     }

@@ -21,7 +21,7 @@ from rcompile.ir.converter import convert
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import InputSlice
 from rcompile.ir.graph import Array
-from rcompile.ir.placed import PlacedProgram
+from rcompile.ir.placed import PlacedProgram, Sharing
 
 FLOAT32_BITS = 24
 """Integers up to 2^24 are exact in float32."""
@@ -112,7 +112,7 @@ class Reference:
         cells = {crossbar: self.crossbars.levels(crossbar).T.astype(kind) for crossbar in arrays}
         for cycle, input_slice in enumerate(item.presented.slices):
             digits = input_slice.of(inputs)
-            for read in reads(item, group):
+            for read in reads(item, group, one_at_a_time=self.placed.sharing is Sharing.EXCLUSIVE):
                 found = {
                     crossbar: values @ driven_rows(item, read, crossbar, digits, input_slice, values.shape[1])
                     for crossbar, values in cells.items()
@@ -149,16 +149,21 @@ def exact_float(item: CrossbarMatrix) -> type[np.float32 | np.float64]:
     return np.float32 if item.sum_bits <= FLOAT32_BITS else np.float64
 
 
-def reads(item: CrossbarMatrix, group: list[Readout]) -> Iterator[list[tuple[Readout, int]]]:
-    """Yield what is read together: everything at once, or section by section where rows are driven in parts."""
-    if item.reads_per_cycle == 1:
+def reads(item: CrossbarMatrix, group: list[Readout], *, one_at_a_time: bool) -> Iterator[list[tuple[Readout, int]]]:
+    """Yield what is read together: everything at once, or in parts.
+
+    Section by section where rows are driven in parts; partition by partition where these share columns.
+    """
+    if item.reads_per_cycle == 1 and not one_at_a_time:
         yield [(readout, readout.reading.sections.start) for readout in group]
         return
-    by_rows: dict[tuple[int, int], list[tuple[Readout, int]]] = {}
+    parts: dict[tuple[int, ...], list[tuple[Readout, int]]] = {}
     for readout in group:
-        for section in readout.reading.sections:
-            by_rows.setdefault((readout.reading.rows.start, section), []).append((readout, section))
-    yield from by_rows.values()
+        reading = readout.reading
+        partition = (reading.group, reading.outputs.start) if one_at_a_time else ()
+        for section in reading.sections:
+            parts.setdefault((reading.rows.start, section, *partition), []).append((readout, section))
+    yield from parts.values()
 
 
 def driven_rows(

@@ -1,6 +1,7 @@
 """Level 4, PlacedProgram: each block on its crossbar, each tile on the mesh, each layer in time."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,20 @@ from rcompile.ir.crossbar import CrossbarProgram
 
 PLACE = np.dtype([("crossbar", "<i4"), ("row", "<i4"), ("column", "<i4")])
 """One row per block: the crossbar, and the row and column of the block's first cell."""
+
+
+class Sharing(StrEnum):
+    """What may share a crossbar, beside the slices and polarities of a partition, which read the same inputs.
+
+    Attributes:
+        LAYER: the groups of a layer's copy, block-diagonally: on rows and columns of their own.
+        CONCURRENT: anything, on rows and columns of its own: all are read together.
+        EXCLUSIVE: anything, on cells of its own: partitions are read one at a time.
+    """
+
+    LAYER = "layer"
+    CONCURRENT = "concurrent"
+    EXCLUSIVE = "exclusive"
 
 
 @dataclass(frozen=True)
@@ -53,7 +68,8 @@ class Floorplan:
 class PlacementQuality:
     """How far data travels in one inference: bytes x hops, with the bound and the plain snake order.
 
-    `chip_bytes` pass from chip to chip; no cut into as few chips sends fewer than `chip_bytes_bound`.
+    `chip_bytes` pass from chip to chip; no cut into as few chips sends fewer than `chip_bytes_bound`. No packing
+    under the same rules of sharing takes fewer crossbars than `crossbars_bound`.
     """
 
     byte_hops: int
@@ -63,6 +79,7 @@ class PlacementQuality:
     proven: bool
     chip_bytes: int
     chip_bytes_bound: int
+    crossbars_bound: int
 
 
 @dataclass(frozen=True)
@@ -86,7 +103,14 @@ class Traffic:
 
 @dataclass(frozen=True)
 class PlacedProgram:
-    """A program that can be executed: `reduction` lists each block once, in the order of the adder tree."""
+    """A program that can be executed.
+
+    Attributes:
+        reduction: each block once, in the order of the adder tree.
+        sharing: what may share a crossbar.
+        stages: when each matrix computes; empty until `schedule`.
+        interval_s: time between two inferences: of the busiest crossbar.
+    """
 
     program: CrossbarProgram
     places: NDArray[np.void]
@@ -94,7 +118,9 @@ class PlacedProgram:
     floorplan: Floorplan
     traffic: tuple[Traffic, ...]
     quality: PlacementQuality
+    sharing: Sharing = Sharing.LAYER
     stages: tuple[Stage, ...] = ()
+    interval_s: float = 0.0
 
     @property
     def crossbars(self) -> int:
@@ -119,10 +145,30 @@ class PlacedProgram:
             places["crossbar"].min() >= 0 and places["crossbar"].max() < self.crossbars, "a crossbar does not exist"
         )
         require(self.crossbars <= self.floorplan.crossbars_available, "more crossbars are used than there are")
-        require(columns_are_exclusive(places, right), "two blocks share a column of a crossbar")
+        if self.sharing is Sharing.EXCLUSIVE:
+            crowded = crossbars_that_share_columns(places, right)
+            for crossbar in crowded:
+                own = places["crossbar"] == crossbar
+                require(cells_are_apart(places[own], bottom[own], right[own]), "two blocks share a cell of a crossbar")
+        else:
+            require(not len(crossbars_that_share_columns(places, right)), "two blocks share a column of a crossbar")
+            require(rows_have_one_input(blocks, places, bottom), "a row of a crossbar has two inputs")
+
+    def partitions_on_a_crossbar(self, matrix: int) -> int:
+        """Return the most row and column partitions of one copy of a matrix that stand on one crossbar."""
+        blocks = self.program.blocks
+        own = np.flatnonzero(blocks["matrix"] == matrix)
+        keys = [
+            self.places["crossbar"][own],
+            *(blocks[n][own] for n in ("replica", "group", "row_start", "column_start")),
+        ]
+        distinct = np.unique(np.stack(keys, axis=1).astype(np.int64), axis=0)
+        _, counts = np.unique(distinct[:, :2], axis=0, return_counts=True)
+        return int(counts.max())
 
     def __str__(self) -> str:
-        lines = [f"placed program {self.program.source.name}: {self.crossbars} crossbars"]
+        shared = "" if self.sharing is Sharing.LAYER else f", shared {self.sharing}"
+        lines = [f"placed program {self.program.source.name}: {self.crossbars} crossbars{shared}"]
         for tile in range(len(self.floorplan.slots)):
             chip, row, column = self.floorplan.position(tile)
             lines.append(f"  tile {tile} at chip {chip} row {row} column {column}")
@@ -135,8 +181,30 @@ class PlacedProgram:
         return "\n".join(lines)
 
 
-def columns_are_exclusive(places: NDArray[np.void], right: NDArray[np.integer]) -> bool:
-    """Tell whether no two blocks use the same column of a crossbar: a column sum would mix them."""
+def crossbars_that_share_columns(places: NDArray[np.void], right: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Return the crossbars on which two blocks use the same column: read together, a column sum would mix them."""
     order = np.lexsort((places["column"], places["crossbar"]))
-    same = places["crossbar"][order][1:] == places["crossbar"][order][:-1]
-    return bool((~same | (places["column"][order][1:] >= right[order][:-1])).all())
+    crossbar, left = places["crossbar"][order], places["column"][order]
+    same = (crossbar[1:] == crossbar[:-1]) & (left[1:] < right[order][:-1])
+    found: NDArray[np.int32] = np.unique(crossbar[1:][same])
+    return found
+
+
+def cells_are_apart(places: NDArray[np.void], bottom: NDArray[np.integer], right: NDArray[np.integer]) -> bool:
+    """Tell whether no two blocks of one crossbar share a cell."""
+    used = np.zeros((int(bottom.max()), int(right.max())), np.int32)
+    for place, low, far in zip(places, bottom, right, strict=True):
+        used[place["row"] : low, place["column"] : far] += 1
+    return bool(used.max() <= 1)
+
+
+def rows_have_one_input(blocks: NDArray[np.void], places: NDArray[np.void], bottom: NDArray[np.integer]) -> bool:
+    """Tell whether blocks that share rows of a crossbar have the same inputs and the same rows."""
+    order = np.lexsort((places["row"], places["crossbar"]))
+    names = ("matrix", "replica", "group", "row_start", "row_stop")
+    alike = np.ones(len(order) - 1, bool)
+    for values in (*(blocks[name] for name in names), places["row"], places["crossbar"]):
+        alike &= values[order][1:] == values[order][:-1]
+    apart = places["crossbar"][order][1:] != places["crossbar"][order][:-1]
+    apart |= places["row"][order][1:] >= bottom[order][:-1]
+    return bool((alike | apart).all())

@@ -25,6 +25,7 @@ class Layer:
         serial: whether each vector waits for the one before, so that copies would not help.
         window: share of the input that must exist before the first output can be computed.
         producers: layers that its input comes from, each before it in order of execution.
+        waits_for: layers before it that must have stopped, since it uses their crossbars.
     """
 
     vectors: int
@@ -33,6 +34,7 @@ class Layer:
     serial: bool
     window: float
     producers: tuple[int, ...]
+    waits_for: tuple[int, ...] = ()
 
     def slots(self, copies: int) -> int:
         """Return how many vectors the busiest copy takes."""
@@ -102,7 +104,8 @@ def spans(layers: Sequence[Layer], copies: Sequence[int], order: Sequence[int]) 
     for index in order:
         layer = layers[index]
         before = [(found[p], layers[p], copies[p]) for p in layer.producers]
-        start = max((first_input(span, layer, producer, count) for span, producer, count in before), default=0.0)
+        begun = [first_input(span, layer, producer, count) for span, producer, count in before]
+        start = max([*begun, *(found[other].stop for other in layer.waits_for)], default=0.0)
         stop = max([start + layer.busy(copies[index]), *(span.stop + layer.cycles for span, _, _ in before)])
         found[index] = Span(start, stop)
     return found

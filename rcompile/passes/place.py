@@ -5,7 +5,7 @@ import numpy as np
 from rcompile.errors import DoesNotFit
 from rcompile.ir.arrays import frozen
 from rcompile.ir.crossbar import CrossbarProgram
-from rcompile.ir.placed import Floorplan, PlacedProgram, PlacementQuality, Traffic
+from rcompile.ir.placed import Floorplan, PlacedProgram, PlacementQuality, Sharing, Traffic
 from rcompile.mapper.mesh import Mesh, link_loads
 from rcompile.mapper.packing import crossbars_per_copy, pack
 from rcompile.mapper.placement import assign
@@ -20,8 +20,10 @@ def place(program: CrossbarProgram, target: Target, effort: Effort = Effort.NORM
     Raises:
         DoesNotFit: the target has too few crossbars.
     """
-    require_room(program, target)
-    places, used = pack(program)
+    sharing = Sharing(target.crossbar.sharing)
+    packing = pack(program, sharing, effort)
+    require_room(program, target, packing.crossbars, effort)
+    places, used = packing.places, packing.crossbars
     tiles = -(-used // target.crossbars_per_tile)
     hierarchy = target.hierarchy
     chips = -(-tiles // (hierarchy.mesh_rows * hierarchy.mesh_columns))
@@ -46,24 +48,39 @@ def place(program: CrossbarProgram, target: Target, effort: Effort = Effort.NORM
             found.proven,
             found.cut.bytes,
             found.cut.bound,
+            packing.bound,
         ),
+        sharing=sharing,
     )
 
 
-def require_room(program: CrossbarProgram, target: Target) -> None:
-    """Refuse a program that needs more crossbars than there are, and say which levers help."""
-    costs = {item.matrix.name: crossbars_per_copy(program, item) * item.replicas for item in program.matrices}
-    need = sum(costs.values())
+def require_room(program: CrossbarProgram, target: Target, need: int, effort: Effort) -> None:
+    """Refuse a program that needs more crossbars than there are, and say which levers help, and how much."""
     per_chip, have = target.crossbars_per_chip, target.crossbars_available
     if need <= have:
         return
+    costs = {item.matrix.name: crossbars_per_copy(program, item) * item.replicas for item in program.matrices}
     largest = sorted(costs, key=lambda name: -costs[name])[:3]
     terms = " + ".join(f"{costs[name]} ({name})" for name in largest)
-    rest = need - sum(costs[name] for name in largest)
+    rest = sum(costs.values()) - sum(costs[name] for name in largest)
+    shared = sum(costs.values()) - need
+    terms += (f" + {rest} (others)" if rest else "") + (f" - {shared} (shared)" if shared else "")
     raise DoesNotFit(
         f"{need} crossbars are needed, {target.name} has {have} "
-        f"({target.hierarchy.chips} x {per_chip} a chip): {terms}{f' + {rest} (others)' if rest else ''} > {have}",
+        f"({target.hierarchy.chips} x {per_chip} a chip): {terms} > {have}",
         at=program.source.origin,
-        hint=f"use {-(-need // per_chip)} chips (--set hierarchy.chips={-(-need // per_chip)}), fewer weight bits "
-        "(--weight-bits, for float models), or more bits a cell (--set crossbar.cell_bits=...)",
+        hint=f"use {-(-need // per_chip)} chips (--set hierarchy.chips={-(-need // per_chip)})"
+        f"{other_sharing(program, target, need, effort)}, fewer weight bits (--weight-bits, for float models), or more "
+        "bits a cell (--set crossbar.cell_bits=...)",
     )
+
+
+def other_sharing(program: CrossbarProgram, target: Target, need: int, effort: Effort) -> str:
+    """Say what looser ways to share crossbars would take, where that is less."""
+    found, least = [], need
+    for sharing in list(Sharing)[list(Sharing).index(Sharing(target.crossbar.sharing)) + 1 :]:
+        crossbars = pack(program, sharing, effort).crossbars
+        if crossbars < least:
+            found.append(f"crossbar.sharing={sharing}: {crossbars}")
+            least = crossbars
+    return f", share crossbars (--set {', '.join(found)})" if found else ""

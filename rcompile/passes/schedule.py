@@ -1,20 +1,56 @@
-"""When each matrix computes, in a layer pipeline (mapper/timing.py says how it is timed)."""
+"""When each matrix computes, in a layer pipeline (mapper/timing.py says how it is timed).
+
+Where partitions share a crossbar and are read one at a time, a vector takes as many reads as partitions of its copy
+stand on one crossbar, and a layer waits for those before it whose crossbars it uses.
+"""
 
 from dataclasses import replace
 
-from rcompile.ir.placed import PlacedProgram, Stage
-from rcompile.mapper.timing import layers_of, spans
+import numpy as np
+
+from rcompile.ir.placed import PlacedProgram, Sharing, Stage
+from rcompile.mapper.timing import Layer, layers_of, spans
 from rcompile.targets import Target
 
 
 def schedule(placed: PlacedProgram, target: Target) -> PlacedProgram:
     """Return the program with a stage per matrix, in order of execution."""
     program = placed.program
+    order = program.source.matrix_order()
     layers = layers_of(program, pulses=target.inputs.encoding == "pulse_width")
+    if placed.sharing is Sharing.EXCLUSIVE:
+        layers = taking_turns(layers, placed, order)
     copies = [item.replicas for item in program.matrices]
     cycle_s = target.timing.read_cycle_s
+    busy = [layer.busy(count) * cycle_s for layer, count in zip(layers, copies, strict=True)]
     stages = tuple(
-        Stage(index, span.start * cycle_s, span.stop * cycle_s, layers[index].busy(copies[index]) * cycle_s)
-        for index, span in spans(layers, copies, program.source.matrix_order()).items()
+        Stage(index, span.start * cycle_s, span.stop * cycle_s, busy[index])
+        for index, span in spans(layers, copies, order).items()
     )
-    return replace(placed, stages=stages)
+    return replace(placed, stages=stages, interval_s=busiest(placed, busy))
+
+
+def taking_turns(layers: tuple[Layer, ...], placed: PlacedProgram, order: tuple[int, ...]) -> tuple[Layer, ...]:
+    """Return layers whose partitions and crossbars are used one at a time."""
+    users = users_of_crossbars(placed)
+    found = list(layers)
+    for position, index in enumerate(order):
+        earlier = set(order[:position])
+        beside = {int(other) for other in users[users[:, index]].any(axis=0).nonzero()[0]} & earlier
+        reads = placed.partitions_on_a_crossbar(index)
+        found[index] = replace(layers[index], cycles=layers[index].cycles * reads, waits_for=tuple(sorted(beside)))
+    return tuple(found)
+
+
+def users_of_crossbars(placed: PlacedProgram) -> np.ndarray:
+    """Return (crossbars, matrices): which matrices a crossbar holds."""
+    users = np.zeros((placed.crossbars, len(placed.program.matrices)), bool)
+    users[placed.places["crossbar"], placed.program.blocks["matrix"]] = True
+    return users
+
+
+def busiest(placed: PlacedProgram, busy: list[float]) -> float:
+    """Return how long the busiest crossbar computes for one inference."""
+    if placed.sharing is Sharing.EXCLUSIVE:
+        return float((users_of_crossbars(placed) @ np.array(busy)).max())
+    return max(busy)

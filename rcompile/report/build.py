@@ -213,7 +213,7 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo]) -> Totals:
     cells = sum(layer.writes for layer in layers)
     size = placed.program.crossbar_rows * placed.program.crossbar_columns
     plan = placed.floorplan
-    interval = max(layer.latency_s for layer in layers)
+    interval = placed.interval_s
     all_macs = sum(item.macs for item in placed.program.source.placements)
     return Totals(
         crossbars_used=placed.crossbars,
@@ -250,11 +250,16 @@ def mapping(result: Result) -> Mapping:
         rounds=1,
         replication=Replication(
             objective=objective,
-            interval_s=max(stage.busy_s for stage in placed.stages),
+            interval_s=placed.interval_s,
             bound_s=result.replication.bound * result.target.timing.read_cycle_s if timed else None,
             optimal=result.replication.optimal,
         ),
-        packing=Packing(crossbars=placed.crossbars, lower_bound=-(-cells // size)),
+        packing=Packing(
+            sharing=placed.sharing,
+            crossbars=placed.crossbars,
+            lower_bound=placed.quality.crossbars_bound,
+            cells_bound=-(-cells // size),
+        ),
         placement=PlacementInfo(
             byte_hops=quality.byte_hops,
             lower_bound=quality.lower_bound,

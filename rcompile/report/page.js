@@ -1045,6 +1045,13 @@
         ...(noise ? [noise[i] === undefined || noise[i] === null ? MISSING : `${number(noise[i])}${NBSP}dB`] : [])])), true));
   }
 
+  const SHARING = {
+    layer: "Only the groups of a layer share crossbars.",
+    concurrent: "Layers share crossbars, on rows and columns of their own.",
+    exclusive: "Layers share crossbars and are read one at a time.",
+  };
+  const OBJECTIVES = { crossbars: "fewest crossbars", throughput: "shortest interval", latency: "shortest latency" };
+
   function mapping() {
     const { packing, placement, replication, rounds, deterministic_hash: hash } = report.mapping;
     const above = (value, bound) => (bound > 0 ? `${Number((100 * (value / bound - 1)).toFixed(1))}${NBSP}% above the bound` : "no positive bound");
@@ -1060,10 +1067,12 @@
     const saved = placement.snake_byte_hops > 0 ? 1 - placement.byte_hops / placement.snake_byte_hops : 0;
     add(body("mapping"), h("div", { class: "columns" },
       h("div", { class: "panel" }, h("h3", {}, "Packing"),
-        bars([["Used", packing.crossbars, "plain-bar"], ["Bound by cells", packing.lower_bound, "bound-bar"]], count, "Crossbars"),
-        h("p", { class: "after" }, packing.crossbars === packing.lower_bound
-          ? "The packing meets its bound. Fewer crossbars are impossible."
-          : `${above(packing.crossbars, packing.lower_bound)}. The bound counts cells only; no packing may reach it.`)),
+        bars([["Used", packing.crossbars, "plain-bar"], ["Lower bound", packing.lower_bound, "bound-bar"],
+          ["Cells alone", packing.cells_bound, "bound-bar"]], count, "Crossbars"),
+        h("p", { class: "after" }, tag(packing.crossbars === packing.lower_bound ? "pass" : "plain",
+          packing.crossbars === packing.lower_bound ? "proven optimal" : "not proven optimal"),
+          packing.crossbars !== packing.lower_bound && ` ${above(packing.crossbars, packing.lower_bound)}.`,
+          ` ${SHARING[packing.sharing]}`)),
       h("div", { class: "panel" }, h("h3", {}, "Placement"),
         moved ? bars([["Snake order", placement.snake_byte_hops, "bound-bar"], ["This placement", placement.byte_hops, "plain-bar"],
           ["Lower bound", placement.lower_bound, "bound-bar"]], (v) => si(v, "B\u00b7hop"), "Byte hops")
@@ -1071,10 +1080,12 @@
         h("p", { class: "after" }, tag(placement.proven ? "pass" : "plain", placement.proven ? "proven optimal" : "not proven optimal"),
           moved && !placement.proven && ` ${above(placement.byte_hops, placement.lower_bound)}.`,
           moved && ` ${saved >= 0 ? `${percent(saved)} less` : `${percent(-saved)} more`} than the snake order.`),
-        moved && h("p", { class: "muted small" }, `The busiest link carries ${bytes(placement.max_link_bytes)} per inference.`)),
+        moved && h("p", { class: "muted small" }, `The busiest link carries ${bytes(placement.max_link_bytes)} per inference.`
+          + (placement.chip_bytes > 0 ? ` ${bytes(placement.chip_bytes)} pass from chip to chip.` : ""))),
       h("div", { class: "panel" }, h("h3", {}, "Replication"), pairs([
-        ["Slowest layer", si(replication.interval_s, "s")],
-        ["Optimal", replication.optimal ? "proven: no choice of copies is faster in the crossbars available" : "not proven"],
+        ["Objective", OBJECTIVES[replication.objective]],
+        ["Interval", si(replication.interval_s, "s")],
+        ...(replication.bound_s === null ? [] : [["Lower bound", `${si(replication.bound_s, "s")} ${replication.optimal ? "(met: proven optimal)" : "(not met: not proven)"}`]]),
         ["Copies", layers.some((l) => l.replicas > 1) ? `up to ${count(Math.max(...layers.map((l) => l.replicas)))} of a layer` : "one of each layer"],
         ["Rounds", count(rounds)]])),
       h("div", { class: "panel" }, h("h3", {}, "Program"), pairs([["Deterministic hash", h("code", {}, hash)]]))));

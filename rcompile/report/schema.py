@@ -210,10 +210,16 @@ class Replication(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Packing(msgspec.Struct, frozen=True, kw_only=True):
-    """Crossbars used against the bound by cells."""
+    """Crossbars used.
 
+    sharing: layer, concurrent or exclusive, what may share a crossbar. lower_bound: no packing takes fewer crossbars
+    under that rule. cells_bound: what the cells would fill without gaps.
+    """
+
+    sharing: str
     crossbars: int
     lower_bound: int
+    cells_bound: int
 
 
 class PlacementInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,6 +70,14 @@ class Crossbar:
     unit_columns: int = rule(
         int, "columns beside the others that measure the sum of the inputs", low=0, high=16, default=0
     )
+    sharing: str = rule(
+        str,
+        "what may share a crossbar: groups of a layer; any layers, on rows and columns of their own; any, on cells of "
+        "their own, read one at a time",
+        choices=("layer", "concurrent", "exclusive"),
+        default="layer",
+        choice=True,
+    )
 
 
 SIGNS = (

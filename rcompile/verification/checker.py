@@ -5,7 +5,8 @@ itself. It proves, for each matrix and copy, that
 
 - slices hold each bit of a code once, and codes decode to the integer weights;
 - the blocks of each group, polarity and slice tile the matrix: each weight bit sits in exactly one cell;
-- no two blocks share a cell, or a column, of a crossbar, and none leaves its crossbar;
+- no two blocks share a cell of a crossbar, and none leaves it; where all blocks are read together, none share a
+  column, and rows have one input;
 - each partial sum is reduced once;
 - the input slices add up to each input; no slice is wider than a cell, or a DAC, of the target, and no more rows are
   read at once than it drives together;
@@ -74,7 +75,7 @@ def check_archive(archive: zipfile.ZipFile) -> None:
             check_lossless(item, array)
     rule(bool(np.isin(blocks["matrix"], np.arange(len(program["matrices"]))).all()), "a block belongs to no matrix")
     check_memories(program, blocks, places)
-    check_cells(program, placed["floorplan"]["crossbars_used"], blocks, places)
+    check_cells(program, placed["floorplan"]["crossbars_used"], blocks, places, placed["sharing"])
     check_reduction(array(placed["reduction"]), len(blocks))
     check_floorplan(placed["floorplan"])
 
@@ -266,8 +267,8 @@ def check_cover(item: Json, own: np.ndarray, shape: tuple[int, ...]) -> None:
         )
 
 
-def check_cells(program: Json, crossbars: int, blocks: np.ndarray, places: np.ndarray) -> None:
-    """Check that blocks stay inside crossbars that exist, and have their columns to themselves."""
+def check_cells(program: Json, crossbars: int, blocks: np.ndarray, places: np.ndarray, sharing: str) -> None:
+    """Check that blocks stay inside crossbars that exist, and have cells, or rows and columns, to themselves."""
     per_weight = np.array([rows_of_a_weight(item) for item in program["matrices"]])
     bottom = places["row"] + (blocks["row_stop"] - blocks["row_start"]) * per_weight[blocks["matrix"]]
     right = places["column"] + blocks["column_stop"] - blocks["column_start"]
@@ -290,7 +291,31 @@ def check_cells(program: Json, crossbars: int, blocks: np.ndarray, places: np.nd
     clash = np.zeros(len(blocks), bool)
     same = places["crossbar"][order][1:] == places["crossbar"][order][:-1]
     clash[order[1:]] = same & (places["column"][order][1:] < right[order][:-1])
+    if sharing == "exclusive":
+        for crossbar in np.unique(places["crossbar"][clash]):
+            own = np.flatnonzero(places["crossbar"] == crossbar)
+            check_overlap(own, places, bottom, right, lambda block: first(np.arange(len(blocks)) == block))
+        return
     rule(not clash.any(), f"{first(clash) if clash.any() else ''} shares a column with another block")
+    inputs = np.stack([blocks[key] for key in ("matrix", "replica", "group", "row_start", "row_stop")], axis=1)
+    order = np.lexsort((places["row"], places["crossbar"]))
+    before, after = order[:-1], order[1:]
+    same = (places["crossbar"][before] == places["crossbar"][after]) & (places["row"][after] < bottom[before])
+    alike = (inputs[before] == inputs[after]).all(axis=1) & (places["row"][before] == places["row"][after])
+    mixed = np.zeros(len(blocks), bool)
+    mixed[after] = same & ~alike
+    rule(not mixed.any(), f"{first(mixed) if mixed.any() else ''} has rows that are driven with another input")
+
+
+def check_overlap(
+    own: np.ndarray, places: np.ndarray, bottom: np.ndarray, right: np.ndarray, name: Callable[[int], str]
+) -> None:
+    """Check that no two blocks of one crossbar share a cell."""
+    holder = np.full((int(bottom[own].max()), int(right[own].max())), -1)
+    for block in own:
+        area = holder[places["row"][block] : bottom[block], places["column"][block] : right[block]]
+        rule((area < 0).all(), f"{name(int(block))} shares a cell with another block")
+        area[:] = block
 
 
 def check_reduction(reduction: np.ndarray, blocks: int) -> None:

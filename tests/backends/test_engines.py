@@ -14,6 +14,7 @@ from rcompile.errors import Origin
 from rcompile.ir.encoding import SignScheme
 from rcompile.ir.graph import Batch, Value
 from rcompile.ir.matrix import Epilogue, InputCode, Matrix, MatrixProgram, Step, StepKind
+from rcompile.options import Effort
 from rcompile.passes.assign_adcs import assign_adcs
 from rcompile.passes.assign_partial_sums import assign_partial_sums
 from rcompile.passes.flip_weights import flip_weights
@@ -96,6 +97,7 @@ def targets(draw, matrix):
         "inputs.dac_bits": draw(st.sampled_from([1, 2, 3, 8])),
         "inputs.signed": draw(st.sampled_from(["unsigned", "twos_complement", "two_phase"])),
         "weights.subtraction": draw(st.sampled_from(["digital", "analog"])) if apart else "digital",
+        "crossbar.sharing": draw(st.sampled_from(["layer", "concurrent", "exclusive"])),
         "adc.resolution": draw(st.sampled_from(["lossless", "per_column"])),
         "adc.bits": 24,
         "hierarchy.chips": 256,
@@ -124,7 +126,7 @@ def mapped(matrix: Matrix, target, copies: int = 1, seen=unseen):
     program = assign_partial_sums(assign_adcs(program, target, seen), target, None)
     program = replicate(program, (copies,))
     program.verify()
-    placed = schedule(place(program, target), target)
+    placed = schedule(place(program, target, Effort.LOW), target)
     placed.verify()
     return placed
 

@@ -55,9 +55,10 @@ REPORT = {
         "programming": {"cells": 144, "pulses": None, "time_s": None, "energy_j": None, "lifetime_s": None},
     },
     "mapping": {
-        "rounds": 1, "replication": {"interval_s": 1e-6, "optimal": False},
-        "packing": {"crossbars": 1, "lower_bound": 1},
-        "placement": {"byte_hops": 0, "lower_bound": 0, "snake_byte_hops": 0, "max_link_bytes": 0, "proven": True},
+        "rounds": 1, "replication": {"objective": "crossbars", "interval_s": 1e-6, "bound_s": None, "optimal": True},
+        "packing": {"sharing": "layer", "crossbars": 1, "lower_bound": 1, "cells_bound": 1},
+        "placement": {"byte_hops": 0, "lower_bound": 0, "snake_byte_hops": 0, "max_link_bytes": 0, "proven": True,
+                      "chip_bytes": 0, "chip_bytes_bound": 0},
         "tiles": [{"tile": 0, "chip": 0, "row": 0, "column": 0, "crossbars": [[0, 1]]}], "traffic": [],
         "deterministic_hash": "f" * 64,
     },

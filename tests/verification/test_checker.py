@@ -84,6 +84,48 @@ def test_a_place_off_the_chip_is_named(compiled, tmp_path, field, value, message
         check(compiled, tmp_path, places=places)
 
 
+def shared(sharing: str, folder):
+    target = resolve_target("isaac", {"crossbar.sharing": sharing})
+    compile_file(MODELS / "digits_lenet.onnx", target, folder / "program.rcx", Options(verify=False), Trace())
+    check_program(folder / "program.rcx")
+    return container.load(folder / "program.rcx")
+
+
+def of_two_layers(compiled) -> tuple[int, int]:
+    """Blocks of different layers on one crossbar."""
+    places, blocks = compiled.placed.places, compiled.placed.program.blocks
+    for first in range(len(blocks)):
+        beside = (places["crossbar"] == places["crossbar"][first]) & (blocks["matrix"] != blocks["matrix"][first])
+        if beside.any():
+            return first, int(np.flatnonzero(beside)[0])
+    raise AssertionError("no crossbar is shared")
+
+
+@pytest.mark.parametrize(
+    ("sharing", "field", "message"),
+    [
+        ("concurrent", "column", r"shares a column with another block|leaves the crossbar"),
+        ("concurrent", "row", r"has rows that are driven with another input|leaves the crossbar"),
+    ],
+)
+def test_layers_on_the_same_rows_or_columns_are_named(tmp_path, sharing, field, message):
+    compiled = shared(sharing, tmp_path)
+    first, second = of_two_layers(compiled)
+    places = compiled.placed.places.copy()
+    places[field][first] = places[field][second]
+    with pytest.raises(Unsound, match=message):
+        check(compiled, tmp_path, places=places)
+
+
+def test_layers_on_the_same_cells_are_named(tmp_path):
+    compiled = shared("exclusive", tmp_path)
+    first, second = of_two_layers(compiled)
+    places = compiled.placed.places.copy()
+    places[first] = places[second]
+    with pytest.raises(Unsound, match=r"shares a cell with another block|leaves the crossbar"):
+        check(compiled, tmp_path, places=places)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_two_blocks_on_the_same_columns_are_named(compiled, tmp_path, seed):
     places = compiled.placed.places.copy()
