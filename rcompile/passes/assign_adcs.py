@@ -13,7 +13,7 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from rcompile.encodings.bounds import column_bounds
+from rcompile.encodings.bounds import column_bounds, stored
 from rcompile.encodings.observed import Observed, Range
 from rcompile.encodings.ranges import Choice, fit, reading
 from rcompile.encodings.thresholds import compared
@@ -70,7 +70,8 @@ class Assignment:
         self.spec = spec
         self.seen = cache(seen)
         tops = np.array([s.top for s in item.presented.slices])
-        lowest, highest = column_bounds(item)
+        lowest, self.plain = column_bounds(item, flips=False)
+        highest = stored(item, self.plain)
         distinct = tops if len(set(tops.tolist())) > 1 else tops[:1]
         self.tops = distinct.reshape(-1, 1, 1, 1, 1, 1)
         self.lowest, self.highest = self.tops * lowest, self.tops * highest
@@ -111,8 +112,7 @@ class Assignment:
         """Return what columns would need, were none stored inverted."""
         if self.item.flips is None:
             return Need(int(self.needed.max()), float(self.needed.mean()))
-        lowest, highest = column_bounds(self.item, flips=False)
-        needed = bit_lengths(self.tops * (highest - lowest))
+        needed = bit_lengths(self.tops * self.plain)  # what is flipped has no negative levels
         return Need(int(needed.max()), float(needed.mean()))
 
     def tables(self) -> Tables:
