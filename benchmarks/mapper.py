@@ -157,13 +157,14 @@ def page(rows: list[Row]) -> str:
         lines.append(
             f"| {row.name} | {c.one_copy:,} | {c.interval.value.reached / 16:,.0f} | {c.used:,} | "
             f"{1000 * c.interval.seconds:.1f} | {c.latency.value.reached / 16:,.0f} | "
-            f"{c.latency.value.bound / 16:,.0f} | {c.interval_at_shortest_latency / 16:,.0f} | {c.latency.seconds:.1f} |"
+            f"{c.latency.value.bound / 16:,.0f} | {c.interval_at_shortest_latency / 16:,.0f} | "
+            f"{c.latency.seconds:.1f} |"
         )
     lines += [
         "",
         "## Crossbars of one copy on `isaac`",
         "",
-        "128 x 128 cells of 2 bits, by what may share a crossbar (`crossbar.sharing`), with the lower bound under",
+        "128 x 128 cells of 2 bits, by what may share a crossbar (`crossbar.sharing`), with the bound under",
         "that rule.",
         "",
         "| Network | layer | concurrent | bound | s | exclusive | bound | s |",
