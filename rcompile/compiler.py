@@ -217,7 +217,7 @@ def map_matrices(
     program = trace.run(assign_partial_sums, program, target, seen.partial_sums(program))
     replication = replication_of(program, target, options)
     program = trace.run(replicate, program, replication.copies)
-    placed = trace.run(place, program, target, options.effort)
+    placed = trace.run(place, program, target, options.effort, options.rounds)
     return trace.run(schedule, placed, target), replication, seen.origin
 
 

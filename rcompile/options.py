@@ -7,7 +7,13 @@ from enum import StrEnum
 from rcompile.errors import UsageError
 from rcompile.precision import LayerBits, Precision, whole_number_problem
 
-LIMITS = {"weight_bits": (1, 24), "input_bits": (1, 24), "exact_samples": (0, 2**31), "seed": (0, 2**63)}
+LIMITS = {
+    "weight_bits": (1, 24),
+    "input_bits": (1, 24),
+    "rounds": (1, 1024),
+    "exact_samples": (0, 2**31),
+    "seed": (0, 2**63),
+}
 """Least and largest value of the options that are numbers."""
 
 
@@ -42,6 +48,7 @@ class Options:
         objective: crossbars: one copy of each layer; throughput: copies over the target's crossbars for the shortest
             interval between inferences; latency: for the shortest time from an inference's start to its end.
         effort: of the searches for copies and places.
+        rounds: most rounds in which a model larger than the target may run, with crossbars programmed anew between.
         verify: execute the program and compare it with the model.
         exact_samples: samples of the exact comparison; 0: as many as a work limit of some seconds allows.
         seed: of everything that is drawn at random.
@@ -55,6 +62,7 @@ class Options:
     input_bits: int = 8
     objective: Objective = Objective.CROSSBARS
     effort: Effort = Effort.NORMAL
+    rounds: int = 1
     verify: bool = True
     exact_samples: int = 0
     seed: int = 0

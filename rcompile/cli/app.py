@@ -105,6 +105,13 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
         Literal["low", "normal", "high"],
         Parameter(help="How hard to search for copies and places: amounts of work, the same on any machine."),
     ] = "normal",
+    rounds: Annotated[
+        int,
+        Parameter(
+            validator=Number(gte=1, lte=1024),
+            help="Most rounds in which a model larger than the target may run, its crossbars programmed anew between.",
+        ),
+    ] = 1,
     verify: Annotated[
         bool,
         Parameter(
@@ -160,6 +167,7 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
                 layers_from="" if precision is None else str(precision),
                 objective=Objective(objective),
                 effort=Effort(effort),
+                rounds=rounds,
                 verify=verify,
                 exact_samples=exact_samples,
                 seed=seed,

@@ -50,14 +50,16 @@ def inspect_program(path: Path, console: Console, *, blocks: bool) -> None:
     for line in program.source.lines(program.source.order, "  step "):
         console.print(escape(line), soft_wrap=True)
     plan = placed.floorplan
+    there = "of" if plan.round_count == 1 else f"in {plan.round_count} rounds on"
     console.print(
-        f"{plural(len(program.blocks), 'block')} on {plan.crossbars_used:,} of {plan.crossbars_available:,} crossbars, "
-        f"{plural(len(plan.slots), 'tile')}; digest {container.file_digest(path)[:16]}"
+        f"{plural(len(program.blocks), 'block')} on {placed.crossbars_filled:,} {there} "
+        f"{plan.crossbars_available:,} crossbars, {plural(len(set(plan.slots)), 'tile')}; "
+        f"digest {container.file_digest(path)[:16]}"
     )
     try:
         check_program(path)
         console.print(
-            "[green]sound[/]: each weight bit sits in one cell, no two blocks share a column, "
+            "[green]sound[/]: each weight bit sits in one cell, no two blocks share a cell, "
             "each partial sum is reduced once"
         )
     except Unsound as rule:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,9 @@ class Sharing(StrEnum):
 class Floorplan:
     """Which crossbars, tiles and chips there are, and where the used tiles sit.
 
-    `slots[t]` is the mesh slot of used tile t, counted row by row within its chip, chips one after another.
+    `slots[t]` is the mesh slot of used tile t, counted row by row within its chip, chips one after another. A program
+    that is larger than the chips runs in rounds: `rounds[t]` is the round in which tile t computes, and the tiles from
+    `resident` on stay programmed in all rounds. The others give their slots to the next round's.
     """
 
     crossbars_per_tile: int
@@ -40,6 +43,17 @@ class Floorplan:
     chips: int
     crossbars_used: int
     slots: tuple[int, ...]
+    rounds: tuple[int, ...]
+    resident: int
+
+    @property
+    def round_count(self) -> int:
+        """Number of rounds."""
+        return max(self.rounds) + 1
+
+    def present(self, number: int) -> list[int]:
+        """Return the tiles that are programmed in a round."""
+        return [t for t, own in enumerate(self.rounds) if own == number or t >= self.resident]
 
     @property
     def tiles_per_chip(self) -> int:
@@ -60,7 +74,10 @@ class Floorplan:
         """Check that each used tile has a slot of its own."""
         need = -(-self.crossbars_used // self.crossbars_per_tile)
         require(len(self.slots) == need, f"{len(self.slots)} tiles have a slot, {need} are used")
-        require(len(set(self.slots)) == need, "two tiles share a slot")
+        require(len(self.rounds) == need, f"{len(self.rounds)} tiles have a round, {need} are used")
+        for number in range(self.round_count):
+            slots = [self.slots[tile] for tile in self.present(number)]
+            require(len(set(slots)) == len(slots), f"two tiles share a slot in round {number}")
         require(all(0 <= s < self.chips * self.tiles_per_chip for s in self.slots), "a slot is off the chip")
 
 
@@ -69,7 +86,8 @@ class PlacementQuality:
     """How far data travels in one inference: bytes x hops, with the bound and the plain snake order.
 
     `chip_bytes` pass from chip to chip; no cut into as few chips sends fewer than `chip_bytes_bound`. No packing
-    under the same rules of sharing takes fewer crossbars than `crossbars_bound`.
+    under the same rules of sharing takes fewer crossbars than `crossbars_bound`. `round_bytes` are kept from round to
+    round.
     """
 
     byte_hops: int
@@ -80,6 +98,7 @@ class PlacementQuality:
     chip_bytes: int
     chip_bytes_bound: int
     crossbars_bound: int
+    round_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -124,8 +143,17 @@ class PlacedProgram:
 
     @property
     def crossbars(self) -> int:
-        """Number of crossbars in use."""
+        """Numbers that crossbars have; a round starts with a tile, so that some before may stand for none."""
         return self.floorplan.crossbars_used
+
+    @cached_property
+    def crossbars_filled(self) -> int:
+        """Number of crossbars that hold blocks, those of all rounds."""
+        return len(np.unique(self.places["crossbar"]))
+
+    def tiles_of(self, matrix: int) -> NDArray[np.integer]:
+        """Return the used tiles that hold a matrix."""
+        return np.unique(self.tile_of(self.places["crossbar"][self.program.blocks["matrix"] == matrix]))
 
     def tile_of(self, crossbars: NDArray[np.integer]) -> NDArray[np.integer]:
         """Return the used tile that holds each crossbar."""
@@ -144,7 +172,6 @@ class PlacedProgram:
         require(
             places["crossbar"].min() >= 0 and places["crossbar"].max() < self.crossbars, "a crossbar does not exist"
         )
-        require(self.crossbars <= self.floorplan.crossbars_available, "more crossbars are used than there are")
         if self.sharing is Sharing.EXCLUSIVE:
             crowded = crossbars_that_share_columns(places, right)
             for crossbar in crowded:
@@ -171,7 +198,8 @@ class PlacedProgram:
         lines = [f"placed program {self.program.source.name}: {self.crossbars} crossbars{shared}"]
         for tile in range(len(self.floorplan.slots)):
             chip, row, column = self.floorplan.position(tile)
-            lines.append(f"  tile {tile} at chip {chip} row {row} column {column}")
+            number = f" in round {self.floorplan.rounds[tile]}" if self.floorplan.round_count > 1 else ""
+            lines.append(f"  tile {tile} at chip {chip} row {row} column {column}{number}")
         for block, place in zip(self.program.blocks, self.places, strict=True):
             text = self.program.block_text(block)
             lines.append(f"  {text} -> crossbar {place['crossbar']} [{place['row']}, {place['column']}]")

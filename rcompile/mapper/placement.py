@@ -10,6 +10,7 @@ a whole, and the nearest slots of an endless one.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from rcompile.mapper.chip_cut import Cut, cut_into_chips
@@ -76,6 +77,53 @@ def assign(flows: Matrix, mesh: Mesh, effort: Effort) -> Assignment:
     if found > snake_cost:
         slots, found = snake, snake_cost
     return Assignment(tuple(map(int, slots)), found, snake_cost, bound, proven=found == bound, cut=cut)
+
+
+def assign_in_rounds(flows: Matrix, mesh: Mesh, rounds: NDArray[np.int64], resident: int, effort: Effort) -> Assignment:
+    """Place tiles of which only those of one round, and the resident ones, are there at the same time.
+
+    Only flows between tiles that compute in the same round cross the mesh. Resident tiles are placed first, then each
+    round on the slots that they leave.
+
+    Args:
+        flows: (tiles, tiles) bytes.
+        mesh: at least as many slots as are there at the same time.
+        rounds: (tiles,) in which each computes.
+        resident: the first of the tiles that stay.
+        effort: of the search.
+    """
+    kept = np.arange(resident, len(flows))
+    together = np.where(rounds[:, None] == rounds, flows, 0)
+    first = assign(together[np.ix_(kept, kept)], mesh, effort) if kept.size else None
+    slots = np.empty(len(flows), np.int64)
+    slots[kept] = first.slots if first is not None else []
+    free = np.setdiff1d(mesh.snake(1), slots[kept], assume_unique=True)
+    symmetric = together + together.T
+    snake = slots.copy()
+    for number in range(int(rounds.max()) + 1):
+        own = np.flatnonzero((rounds == number) & (np.arange(len(flows)) < resident))
+        there = np.flatnonzero(rounds == number)
+        snake[own] = slots[own] = free[: own.size]
+        order = np.concatenate([slots[there], np.setdiff1d(free, slots[own], assume_unique=True)])
+        none = np.zeros(len(order), np.int64)
+        hops = mesh.hops(order[:, None], order[None, :])
+        movable = np.isin(there, own)
+        problem = problem_of(symmetric[np.ix_(there, there)], hops, none[: there.size], none, ~movable)
+        with threadpool_limits(1, "blas"):
+            moved = order[descend(problem, np.arange(len(order)), int(SWAP_WORK // len(order) ** 2))]
+        slots[own] = moved[: there.size][movable]
+    cost, snake_cost = cost_on(symmetric, mesh, slots), cost_on(symmetric, mesh, snake)
+    if cost > snake_cost:
+        slots, cost = snake, snake_cost
+    bound = lattice_bound(symmetric) if mesh.chips == 1 else 0
+    none_cut = Cut(np.zeros(len(flows), np.int64), chip_bytes(symmetric, mesh, slots), 0, 0)
+    return Assignment(tuple(map(int, slots)), cost, snake_cost, bound, proven=cost == bound, cut=none_cut)
+
+
+def chip_bytes(symmetric: Matrix, mesh: Mesh, slots: Matrix) -> int:
+    """Return the bytes between chips."""
+    chip = slots // (mesh.rows * mesh.columns)
+    return int(symmetric[chip[:, None] != chip].sum()) // 2
 
 
 def place_chip(flow: Matrix, outward: Matrix, mesh: Mesh, effort: Effort, chips: int) -> tuple[Matrix, int]:

@@ -37,6 +37,7 @@ class Problem:
         outward: (n,) bytes between a tile and other chips.
         gate: (n,) hops from each slot to the gate.
         tiles: how many of the n are no idle slots.
+        fixed: (n,) which tiles stay where they are.
     """
 
     flow: Floats
@@ -44,6 +45,7 @@ class Problem:
     outward: Floats
     gate: Floats
     tiles: int
+    fixed: NDArray[np.bool_]
 
     def cost(self, order: Matrix) -> int:
         """Return bytes x hops on this chip, to the gate included; order[t] is the slot of tile t."""
@@ -51,13 +53,18 @@ class Problem:
         return int(inside + (self.outward * self.gate[order]).sum())
 
 
-def problem_of(flow: Matrix, distance: Matrix, outward: Matrix, gate: Matrix) -> Problem:
-    """Return the problem of some tiles on at least as many slots."""
+def problem_of(
+    flow: Matrix, distance: Matrix, outward: Matrix, gate: Matrix, fixed: NDArray[np.bool_] | None = None
+) -> Problem:
+    """Return the problem of some tiles, of which some may be fixed, on at least as many slots."""
     tiles, slots = len(flow), len(distance)
+    staying = np.zeros(slots, bool)
+    if fixed is not None:
+        staying[:tiles] = fixed
     whole, leaving = np.zeros((slots, slots)), np.zeros(slots)
     whole[:tiles, :tiles] = flow
     leaving[:tiles] = outward
-    return Problem(whole, distance.astype(np.float64), leaving, gate.astype(np.float64), tiles)
+    return Problem(whole, distance.astype(np.float64), leaving, gate.astype(np.float64), tiles, staying)
 
 
 class Swaps:
@@ -72,6 +79,7 @@ class Swaps:
         count = len(order)
         self.order = order.copy()
         self._idle = np.arange(count) >= problem.tiles
+        self._fixed = problem.fixed
         self._flow = framed(problem.flow, problem.outward)
         self._between = framed(problem.distance[np.ix_(order, order)], problem.gate[order])
         self._diagonal = (self._flow * self._between).sum(axis=1)
@@ -103,6 +111,7 @@ class Swaps:
         row = (product - self._diagonal[tile] - self._diagonal)[:count]
         if self._idle[tile]:
             row[self._idle] = np.inf
+        row[slice(None) if self._fixed[tile] else self._fixed] = np.inf
         self.change[tile, :tile] = row[:tile]
         self.change[tile + 1 :, tile] = row[tile + 1 :]
 

@@ -1,86 +1,76 @@
-"""Put blocks on crossbars, crossbars in tiles, tiles on the mesh."""
+"""Put blocks on crossbars, crossbars in tiles, tiles on the mesh; in rounds, where there are too few."""
 
 import numpy as np
 
-from rcompile.errors import DoesNotFit
 from rcompile.ir.arrays import frozen
 from rcompile.ir.crossbar import CrossbarProgram
 from rcompile.ir.placed import Floorplan, PlacedProgram, PlacementQuality, Sharing, Traffic
 from rcompile.mapper.mesh import Mesh, link_loads
-from rcompile.mapper.packing import crossbars_per_copy, pack
-from rcompile.mapper.placement import assign
+from rcompile.mapper.packing import pack
+from rcompile.mapper.placement import assign, assign_in_rounds
+from rcompile.mapper.rounds import numbered, rounds_of
 from rcompile.mapper.traffic import tile_flows
+from rcompile.mapper.why_not import refuse
 from rcompile.options import Effort
 from rcompile.targets import Target
 
 
-def place(program: CrossbarProgram, target: Target, effort: Effort = Effort.NORMAL) -> PlacedProgram:
+def place(program: CrossbarProgram, target: Target, effort: Effort = Effort.NORMAL, rounds: int = 1) -> PlacedProgram:
     """Return the program with a place for everything.
+
+    Args:
+        program: with converters and partial sums.
+        target: says what there is.
+        effort: of the searches.
+        rounds: in which it may run at most, where the target has too few crossbars for all of it.
 
     Raises:
         DoesNotFit: the target has too few crossbars.
     """
     sharing = Sharing(target.crossbar.sharing)
     packing = pack(program, sharing, effort)
-    require_room(program, target, packing.crossbars, effort)
-    places, used = packing.places, packing.crossbars
-    tiles = -(-used // target.crossbars_per_tile)
-    hierarchy = target.hierarchy
-    chips = -(-tiles // (hierarchy.mesh_rows * hierarchy.mesh_columns))
-    flows = tile_flows(program, places, target.crossbars_per_tile, tiles)
-    mesh = Mesh(hierarchy.mesh_rows, hierarchy.mesh_columns, chips)
-    found = assign(flows, mesh, effort)
-    loads = link_loads(flows, found.slots, mesh)
-    reduction = frozen(np.arange(len(program.blocks), dtype=np.int32))
+    per_tile, hierarchy = target.crossbars_per_tile, target.hierarchy
+    cut = None
+    if packing.crossbars > target.crossbars_available:
+        cut = rounds_of(program, target, packing, rounds)
+        if cut is None:
+            refuse(program, target, packing, effort, rounds)
+    places, used, tile_rounds, resident = numbered(packing, cut, per_tile)
+    tiles = len(tile_rounds)
+    flows = tile_flows(program, places, per_tile, tiles)
+    if cut is None:
+        chips = -(-tiles // (hierarchy.mesh_rows * hierarchy.mesh_columns))
+        mesh = Mesh(hierarchy.mesh_rows, hierarchy.mesh_columns, chips)
+        found = assign(flows, mesh, effort)
+    else:
+        mesh = Mesh(hierarchy.mesh_rows, hierarchy.mesh_columns, hierarchy.chips)
+        found = assign_in_rounds(flows, mesh, tile_rounds, resident, effort)
+    together = np.where(tile_rounds[:, None] == tile_rounds, flows, 0)
     return PlacedProgram(
         program=program,
-        places=places,
-        reduction=reduction,
+        places=frozen(places),
+        reduction=frozen(np.arange(len(program.blocks), dtype=np.int32)),
         floorplan=Floorplan(
-            target.crossbars_per_tile, hierarchy.mesh_rows, hierarchy.mesh_columns, hierarchy.chips, used, found.slots
+            crossbars_per_tile=per_tile,
+            mesh_rows=hierarchy.mesh_rows,
+            mesh_columns=hierarchy.mesh_columns,
+            chips=hierarchy.chips,
+            crossbars_used=used,
+            slots=found.slots,
+            rounds=tuple(tile_rounds.tolist()),
+            resident=resident,
         ),
         traffic=tuple(Traffic(int(s), int(d), int(flows[s, d])) for s, d in zip(*np.nonzero(flows), strict=True)),
         quality=PlacementQuality(
-            found.cost,
-            found.bound,
-            found.snake_cost,
-            max(loads.values(), default=0),
-            found.proven,
-            found.cut.bytes,
-            found.cut.bound,
-            packing.bound,
+            byte_hops=found.cost,
+            lower_bound=found.bound,
+            snake_byte_hops=found.snake_cost,
+            max_link_bytes=max(link_loads(together, found.slots, mesh).values(), default=0),
+            proven=found.proven,
+            chip_bytes=found.cut.bytes,
+            chip_bytes_bound=found.cut.bound,
+            crossbars_bound=packing.bound,
+            round_bytes=0 if cut is None else cut.bytes,
         ),
         sharing=sharing,
     )
-
-
-def require_room(program: CrossbarProgram, target: Target, need: int, effort: Effort) -> None:
-    """Refuse a program that needs more crossbars than there are, and say which levers help, and how much."""
-    per_chip, have = target.crossbars_per_chip, target.crossbars_available
-    if need <= have:
-        return
-    costs = {item.matrix.name: crossbars_per_copy(program, item) * item.replicas for item in program.matrices}
-    largest = sorted(costs, key=lambda name: -costs[name])[:3]
-    terms = " + ".join(f"{costs[name]} ({name})" for name in largest)
-    rest = sum(costs.values()) - sum(costs[name] for name in largest)
-    shared = sum(costs.values()) - need
-    terms += (f" + {rest} (others)" if rest else "") + (f" - {shared} (shared)" if shared else "")
-    raise DoesNotFit(
-        f"{need} crossbars are needed, {target.name} has {have} "
-        f"({target.hierarchy.chips} x {per_chip} a chip): {terms} > {have}",
-        at=program.source.origin,
-        hint=f"use {-(-need // per_chip)} chips (--set hierarchy.chips={-(-need // per_chip)})"
-        f"{other_sharing(program, target, need, effort)}, fewer weight bits (--weight-bits, for float models), or more "
-        "bits a cell (--set crossbar.cell_bits=...)",
-    )
-
-
-def other_sharing(program: CrossbarProgram, target: Target, need: int, effort: Effort) -> str:
-    """Say what looser ways to share crossbars would take, where that is less."""
-    found, least = [], need
-    for sharing in list(Sharing)[list(Sharing).index(Sharing(target.crossbar.sharing)) + 1 :]:
-        crossbars = pack(program, sharing, effort).crossbars
-        if crossbars < least:
-            found.append(f"crossbar.sharing={sharing}: {crossbars}")
-            least = crossbars
-    return f", share crossbars (--set {', '.join(found)})" if found else ""

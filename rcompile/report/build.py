@@ -208,6 +208,17 @@ def used_cells(item: CrossbarMatrix) -> int:
     return item.matrix.weights.size * len(item.weight_slices) * per_weight * item.replicas
 
 
+def rewritten(placed: PlacedProgram) -> int:
+    """Return the cells that are written again whenever all rounds are run."""
+    plan = placed.floorplan
+    if plan.round_count == 1:
+        return 0
+    blocks = placed.program.blocks
+    width = blocks["column_stop"] - blocks["column_start"]
+    moving = placed.tile_of(placed.places["crossbar"]) < plan.resident
+    return int((placed.program.heights() * width)[moving].sum())
+
+
 def totals(placed: PlacedProgram, layers: Sequence[LayerInfo]) -> Totals:
     """Sum up; every figure is recomputed from the layers."""
     cells = sum(layer.writes for layer in layers)
@@ -216,12 +227,12 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo]) -> Totals:
     interval = placed.interval_s
     all_macs = sum(item.macs for item in placed.program.source.placements)
     return Totals(
-        crossbars_used=placed.crossbars,
+        crossbars_used=placed.crossbars_filled,
         crossbars_one_copy=sum(-(-layer.crossbars // layer.replicas) for layer in layers),
         crossbars_available=plan.crossbars_available,
-        tiles_used=len(plan.slots),
+        tiles_used=len(set(plan.slots)),
         chips_used=len({plan.position(tile)[0] for tile in range(len(plan.slots))}),
-        cell_utilization=cells / (placed.crossbars * size),
+        cell_utilization=cells / (placed.crossbars_filled * size),
         latency_s=max(stage.stop_s for stage in placed.stages),
         interval_s=interval,
         throughput_per_s=1 / interval,
@@ -230,7 +241,14 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo]) -> Totals:
         area_m2=None,
         adc_energy_share=None,
         macs_on_crossbars_share=sum(layer.macs for layer in layers) / all_macs,
-        programming=Programming(cells=cells, pulses=None, time_s=None, energy_j=None, lifetime_s=None),
+        programming=Programming(
+            cells=cells,
+            cells_per_repetition=rewritten(placed),
+            pulses=None,
+            time_s=None,
+            energy_j=None,
+            lifetime_s=None,
+        ),
     )
 
 
@@ -247,7 +265,7 @@ def mapping(result: Result) -> Mapping:
         tile = held.setdefault(int(crossbar) // plan.crossbars_per_tile, {})
         tile[int(matrix)] = tile.get(int(matrix), 0) + 1
     return Mapping(
-        rounds=1,
+        rounds=plan.round_count,
         replication=Replication(
             objective=objective,
             interval_s=placed.interval_s,
@@ -256,7 +274,7 @@ def mapping(result: Result) -> Mapping:
         ),
         packing=Packing(
             sharing=placed.sharing,
-            crossbars=placed.crossbars,
+            crossbars=placed.crossbars_filled,
             lower_bound=placed.quality.crossbars_bound,
             cells_bound=-(-cells // size),
         ),
@@ -268,9 +286,18 @@ def mapping(result: Result) -> Mapping:
             proven=quality.proven,
             chip_bytes=quality.chip_bytes,
             chip_bytes_bound=quality.chip_bytes_bound,
+            round_bytes=quality.round_bytes,
         ),
         tiles=[
-            TileInfo(tile=tile, chip=chip, row=row, column=column, crossbars=sorted(held[tile].items()))
+            TileInfo(
+                tile=tile,
+                round=plan.rounds[tile],
+                resident=plan.round_count > 1 and tile >= plan.resident,
+                chip=chip,
+                row=row,
+                column=column,
+                crossbars=sorted(held[tile].items()),
+            )
             for tile in range(len(plan.slots))
             for chip, row, column in [plan.position(tile)]
         ],

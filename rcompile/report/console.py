@@ -44,7 +44,7 @@ def print_summary(report: Report, console: Console, output: str) -> None:
     console.print(operators_line(report))
     console.print(layer_table(report, console.width))
     console.print(
-        f"crossbars {totals.crossbars_used:,} of {totals.crossbars_available:,}, "
+        f"crossbars {totals.crossbars_used:,} {in_rounds(report)} {totals.crossbars_available:,}, "
         f"{100 * totals.cell_utilization:.1f} % of their cells used; "
         f"{plural(totals.tiles_used, 'tile')}, {plural(totals.chips_used, 'chip')}"
     )
@@ -150,3 +150,8 @@ def print_verdict(report: Report, console: Console) -> None:
             f"against onnxruntime on the quantized model, {plural(accuracy.samples, 'sample')}: {same}"
             f"outputs differ by at most {exact.output_max_abs_difference:.3g}"
         )
+
+
+def in_rounds(report: Report) -> str:
+    """Say how used crossbars stand to those that there are."""
+    return "of" if report.mapping.rounds == 1 else f"in {report.mapping.rounds} rounds on"

@@ -34,6 +34,7 @@ def diagnose(result: Result) -> list[Diagnostic]:
         *limited_work(result),
         *rounding(result),
         *assumed_fields(result),
+        *rounds(result),
         timing(),
     ]
     order = {"error": 0, "warning": 1, "note": 2}
@@ -344,6 +345,26 @@ def assumed_fields(result: Result) -> list[Diagnostic]:
             message=f"{result.target.name} does not state {', '.join(result.target.assumed_fields)}: "
             "defaults were assumed",
             hint="",
+        )
+    ]
+
+
+def rounds(result: Result) -> list[Diagnostic]:
+    """Warn where a program is larger than the target."""
+    placed = result.compiled.placed
+    plan = placed.floorplan
+    if plan.round_count == 1:
+        return []
+    crossbars = np.unique(placed.places["crossbar"])
+    moving = int((placed.tile_of(crossbars) < plan.resident).sum())
+    return [
+        Diagnostic(
+            severity="warning",
+            code="ROUNDS",
+            node="",
+            message=f"runs in {plan.round_count} rounds: {moving:,} crossbars are written anew for each batch of "
+            f"inferences, {placed.quality.round_bytes:,} bytes an inference are kept in between; times do not count it",
+            hint="every batch wears the cells: take large batches, more chips, or fewer bits",
         )
     ]
 

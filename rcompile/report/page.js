@@ -320,7 +320,8 @@
 
   function prepareTiles() {
     const held = (t) => t.crossbars.reduce((sum, [, n]) => sum + n, 0);
-    tiles = report.mapping.tiles.map((t) => ({ ...t, held: held(t), sent: 0, received: 0 }));
+    // rounds are drawn like chips of their own
+    tiles = report.mapping.tiles.map((t) => ({ ...t, chip: t.round * (hierarchy.chips || 1) + t.chip, held: held(t), sent: 0, received: 0 }));
     const at = new Map(tiles.map((t) => [t.tile, t]));
     for (const { source, destination, bytes: amount } of report.mapping.traffic) {
       if (at.has(source)) at.get(source).sent += amount;
@@ -455,7 +456,7 @@
     root.classList.toggle("one", chips.length === 1);
     root.replaceChildren(...visible.map((chip) => {
       const own = tiles.filter((t) => t.chip === chip);
-      const title = `${chips.length > 1 ? `Chip ${chip}: ` : ""}${plural(own.length, "tile")} of ${count(rows * columns)} used`;
+      const title = `${chips.length > 1 ? `${chipName(chip)}: ` : ""}${plural(own.length, "tile")} of ${count(rows * columns)} used`;
       const drawn = many ? chipCanvas(own, rows, columns, colours, title) : chipSvg(own, rows, columns, colours, title, chip);
       return h("div", {}, h("h3", {}, title), drawn);
     }));
@@ -466,6 +467,12 @@
       root.append(h("p", {}, more));
     }
     drawLegend(colours, many);
+  }
+
+  function chipName(chip) {
+    const each = hierarchy.chips || 1;
+    const round = report.mapping.rounds > 1 ? `Round ${Math.floor(chip / each) + 1}` : "";
+    return round && each > 1 ? `${round}, chip ${chip % each}` : round || `Chip ${chip}`;
   }
 
   function linksOf(own) {

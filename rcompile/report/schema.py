@@ -166,9 +166,14 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Programming(msgspec.Struct, frozen=True, kw_only=True):
-    """What writing the weights costs."""
+    """What writing the weights costs.
+
+    cells: written once, at installation. cells_per_repetition: written again each time that all rounds are run, for a
+    batch of inferences of any size; 0 for one round.
+    """
 
     cells: int
+    cells_per_repetition: int
     pulses: int | None
     time_s: float | None
     energy_j: float | None
@@ -235,12 +240,19 @@ class PlacementInfo(msgspec.Struct, frozen=True, kw_only=True):
     proven: bool
     chip_bytes: int
     chip_bytes_bound: int
+    round_bytes: int
+    """Kept from round to round."""
 
 
 class TileInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A used tile: where it is, and how many crossbars of which layer it holds (index into layers)."""
+    """A used tile: where it is, and how many crossbars of which layer it holds (index into layers).
+
+    round: in which it computes; a resident tile stays programmed in all rounds.
+    """
 
     tile: int
+    round: int
+    resident: bool
     chip: int
     row: int
     column: int

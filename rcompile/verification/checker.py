@@ -333,6 +333,10 @@ def check_floorplan(plan: Json) -> None:
     """Check tiles and capacity."""
     slots = plan["slots"]
     total = plan["chips"] * plan["mesh_rows"] * plan["mesh_columns"]
-    rule(len(set(slots)) == len(slots), "two tiles sit in one slot")
+    rounds = np.array(plan["rounds"])
+    rule(len(rounds) == len(slots), f"{len(slots)} tiles have {len(rounds)} rounds")
+    for number in range(int(rounds.max()) + 1):
+        there = [slots[t] for t in range(len(slots)) if rounds[t] == number or t >= plan["resident"]]
+        rule(len(set(there)) == len(there), "two tiles sit in one slot")
     rule(all(0 <= slot < total for slot in slots), "a tile sits off the mesh")
     rule(len(slots) * plan["crossbars_per_tile"] >= plan["crossbars_used"], "crossbars are used that no tile holds")

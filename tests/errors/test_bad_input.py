@@ -269,8 +269,8 @@ CASES = {
         ["ok.onnx", "--set", "hierarchy.mesh_rows=1", "--set", "hierarchy.mesh_columns=1",
          "--set", "hierarchy.cores_per_tile=1", "--set", "hierarchy.crossbars_per_core=2"], 5,
         "ok.onnx: 3 crossbars are needed, isaac has 2 (1 x 2 a chip): 1 (conv1) + 1 (conv2) + 1 (product) > 2\n"
-        "hint: use 2 chips (--set hierarchy.chips=2), share crossbars (--set crossbar.sharing=concurrent: 1), fewer weight bits "
-        "(--weight-bits, for float models), or more bits a cell (--set crossbar.cell_bits=...)",
+        "hint: use 2 chips (--set hierarchy.chips=2); or run in 2 rounds (--rounds 2: 3 crossbars written anew each time); or share crossbars (--set crossbar.sharing=concurrent: 1 crossbar); "
+        "or use fewer weight bits (--weight-bits, for float models); or hold more bits in a cell (--set crossbar.cell_bits=...)",
     ),
     "missing program": (
         ["verify", "nothing.rcx"], 3,

@@ -52,14 +52,14 @@ REPORT = {
         "crossbars_used": 1, "crossbars_one_copy": 1, "crossbars_available": 8, "tiles_used": 1, "chips_used": 1,
         "cell_utilization": 0.25, "latency_s": 1e-6, "interval_s": 1e-6, "throughput_per_s": 1e6, "energy_j": None,
         "power_w": None, "area_m2": None, "adc_energy_share": None, "macs_on_crossbars_share": 1.0,
-        "programming": {"cells": 144, "pulses": None, "time_s": None, "energy_j": None, "lifetime_s": None},
+        "programming": {"cells": 144, "cells_per_repetition": 0, "pulses": None, "time_s": None, "energy_j": None, "lifetime_s": None},
     },
     "mapping": {
         "rounds": 1, "replication": {"objective": "crossbars", "interval_s": 1e-6, "bound_s": None, "optimal": True},
         "packing": {"sharing": "layer", "crossbars": 1, "lower_bound": 1, "cells_bound": 1},
         "placement": {"byte_hops": 0, "lower_bound": 0, "snake_byte_hops": 0, "max_link_bytes": 0, "proven": True,
-                      "chip_bytes": 0, "chip_bytes_bound": 0},
-        "tiles": [{"tile": 0, "chip": 0, "row": 0, "column": 0, "crossbars": [[0, 1]]}], "traffic": [],
+                      "chip_bytes": 0, "chip_bytes_bound": 0, "round_bytes": 0},
+        "tiles": [{"tile": 0, "round": 0, "resident": False, "chip": 0, "row": 0, "column": 0, "crossbars": [[0, 1]]}], "traffic": [],
         "deterministic_hash": "f" * 64,
     },
     "verification": {
@@ -217,7 +217,15 @@ def test_large_reports_are_compressed():
     def change(data):
         data["layers"] = [LAYER | {"name": f"layer_{i}", "tiles": list(range(40 * i, 40 * i + 40))} for i in range(400)]
         data["mapping"]["tiles"] = [
-            {"tile": i, "chip": 0, "row": i // 125, "column": i % 125, "crossbars": [[i // 40, 2 + i % 90]]}
+            {
+                "tile": i,
+                "round": 0,
+                "resident": False,
+                "chip": 0,
+                "row": i // 125,
+                "column": i % 125,
+                "crossbars": [[i // 40, 2 + i % 90]],
+            }
             for i in range(16000)
         ]
         data["mapping"]["traffic"] = [
