@@ -21,10 +21,13 @@ from rcompile.ir.converter import convert
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import InputSlice
 from rcompile.ir.graph import Array
-from rcompile.ir.placed import PlacedProgram, Sharing
+from rcompile.ir.placed import PlacedProgram
 
 FLOAT32_BITS = 24
 """Integers up to 2^24 are exact in float32."""
+
+BEGINNING = 500_000
+"""Cells that are read in the time that it takes to begin with a block."""
 
 CHUNK_ELEMENTS = 2**20
 """Inputs and column sums handled at once: the working set stays near a core's cache."""
@@ -61,7 +64,7 @@ class Reference:
         width = item.matrix.columns * len(item.weight_slices) * item.encoding.polarities
         count = max(1, CHUNK_ELEMENTS // (item.matrix.groups * (item.matrix.rows + width)))
         starts = range(0, len(vectors), count)
-        for replica in range(item.replicas):
+        for replica in np.unique(copy_of_vector(item, positions)).tolist():
             self._readouts(index, replica)  # before the threads that read them
         # narrow products gain nothing from threads inside BLAS; chunks are independent and their sums exact
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -79,6 +82,8 @@ class Reference:
         copies = copy_of_vector(item, positions)
         for replica in range(item.replicas):
             own = slice(None) if item.replicas == 1 else np.flatnonzero(copies == replica)
+            if replica not in copies:
+                continue  # none of the vectors asked for is this copy's
             part = np.zeros_like(sums[..., own])
             for group in self._readouts(index, replica):
                 self._read(item, group, columns[:, :, own], part)
@@ -112,7 +117,7 @@ class Reference:
         cells = {crossbar: self.crossbars.levels(crossbar).T.astype(kind) for crossbar in arrays}
         for cycle, input_slice in enumerate(item.presented.slices):
             digits = input_slice.of(inputs)
-            for read in reads(item, group, one_at_a_time=self.placed.sharing is Sharing.EXCLUSIVE):
+            for read in reads(group, one_at_a_time=self.placed.takes_turns):
                 found = {
                     crossbar: values @ driven_rows(item, read, crossbar, digits, input_slice, values.shape[1])
                     for crossbar, values in cells.items()
@@ -149,20 +154,16 @@ def exact_float(item: CrossbarMatrix) -> type[np.float32 | np.float64]:
     return np.float32 if item.sum_bits <= FLOAT32_BITS else np.float64
 
 
-def reads(item: CrossbarMatrix, group: list[Readout], *, one_at_a_time: bool) -> Iterator[list[tuple[Readout, int]]]:
-    """Yield what is read together: everything at once, or in parts.
-
-    Section by section where rows are driven in parts; partition by partition where these share columns.
-    """
-    if item.reads_per_cycle == 1 and not one_at_a_time:
+def reads(group: list[Readout], *, one_at_a_time: bool) -> Iterator[list[tuple[Readout, int]]]:
+    """Yield what is read together: everything at once, or partition by partition, and each section by section."""
+    if not one_at_a_time:
         yield [(readout, readout.reading.sections.start) for readout in group]
         return
     parts: dict[tuple[int, ...], list[tuple[Readout, int]]] = {}
     for readout in group:
         reading = readout.reading
-        partition = (reading.group, reading.outputs.start) if one_at_a_time else ()
         for section in reading.sections:
-            parts.setdefault((reading.rows.start, section, *partition), []).append((readout, section))
+            parts.setdefault((reading.group, section, reading.outputs.start), []).append((readout, section))
     yield from parts.values()
 
 
@@ -191,11 +192,15 @@ def driven_rows(
 
 
 def cell_reads(placed: PlacedProgram) -> int:
-    """Return the cell reads of one inference: rows x columns x cycles of all blocks, times their vectors."""
+    """Return the cell reads of one inference: rows x columns x cycles of all blocks, times their vectors.
+
+    Each block counts some more per cycle: many small ones take longer to begin than to read.
+    """
     table = placed.program.blocks
     area = placed.program.heights() * (table["column_stop"] - table["column_start"])
     total = 0
     for index, item in enumerate(placed.program.matrices):
         cells = int(area[(table["matrix"] == index) & (table["replica"] == 0)].sum())
-        total += cells * len(item.presented.slices) * item.matrix.vectors
+        begun = item.replicas * int(((table["matrix"] == index) & (table["replica"] == 0)).sum())
+        total += len(item.presented.slices) * (cells * item.matrix.vectors + begun * BEGINNING)
     return total

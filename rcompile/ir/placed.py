@@ -18,9 +18,9 @@ class Sharing(StrEnum):
     """What may share a crossbar, beside the slices and polarities of a partition, which read the same inputs.
 
     Attributes:
-        LAYER: the groups of a layer's copy, block-diagonally: on rows and columns of their own.
-        CONCURRENT: anything, on rows and columns of its own: all are read together.
-        EXCLUSIVE: anything, on cells of its own: partitions are read one at a time.
+        LAYER: the groups of a layer's copy, on rows and columns of their own: all are read together.
+        CONCURRENT: partitions of any layers, on rows and columns of their own: all are read together.
+        EXCLUSIVE: partitions of any layers, on cells of their own, read one at a time.
     """
 
     LAYER = "layer"
@@ -151,6 +151,11 @@ class PlacedProgram:
         """Number of crossbars that hold blocks, those of all rounds."""
         return len(np.unique(self.places["crossbar"]))
 
+    @property
+    def takes_turns(self) -> bool:
+        """Whether partitions on a crossbar are read one after another: by its sharing, or since it drives few rows."""
+        return self.sharing is Sharing.EXCLUSIVE or self.program.rows_at_once < self.program.crossbar_rows
+
     def tiles_of(self, matrix: int) -> NDArray[np.integer]:
         """Return the used tiles that hold a matrix."""
         return np.unique(self.tile_of(self.places["crossbar"][self.program.blocks["matrix"] == matrix]))
@@ -172,26 +177,18 @@ class PlacedProgram:
         require(
             places["crossbar"].min() >= 0 and places["crossbar"].max() < self.crossbars, "a crossbar does not exist"
         )
+        crowded = crossbars_that_share_columns(places, right)
         if self.sharing is Sharing.EXCLUSIVE:
-            crowded = crossbars_that_share_columns(places, right)
+            order = np.argsort(places["crossbar"], kind="stable")
+            numbers = places["crossbar"][order]
             for crossbar in crowded:
-                own = places["crossbar"] == crossbar
+                own = order[np.searchsorted(numbers, crossbar) : np.searchsorted(numbers, crossbar, side="right")]
                 require(cells_are_apart(places[own], bottom[own], right[own]), "two blocks share a cell of a crossbar")
         else:
-            require(not len(crossbars_that_share_columns(places, right)), "two blocks share a column of a crossbar")
-            require(rows_have_one_input(blocks, places, bottom), "a row of a crossbar has two inputs")
-
-    def partitions_on_a_crossbar(self, matrix: int) -> int:
-        """Return the most row and column partitions of one copy of a matrix that stand on one crossbar."""
-        blocks = self.program.blocks
-        own = np.flatnonzero(blocks["matrix"] == matrix)
-        keys = [
-            self.places["crossbar"][own],
-            *(blocks[n][own] for n in ("replica", "group", "row_start", "column_start")),
-        ]
-        distinct = np.unique(np.stack(keys, axis=1).astype(np.int64), axis=0)
-        _, counts = np.unique(distinct[:, :2], axis=0, return_counts=True)
-        return int(counts.max())
+            require(not len(crowded), "two blocks share a column of a crossbar")
+            require(rows_have_one_partition(blocks, places, bottom), "two partitions share a row of a crossbar")
+        if self.sharing is Sharing.LAYER:
+            require(crossbars_hold_one_copy(blocks, places), "two copies or layers share a crossbar")
 
     def __str__(self) -> str:
         shared = "" if self.sharing is Sharing.LAYER else f", shared {self.sharing}"
@@ -226,13 +223,23 @@ def cells_are_apart(places: NDArray[np.void], bottom: NDArray[np.integer], right
     return bool(used.max() <= 1)
 
 
-def rows_have_one_input(blocks: NDArray[np.void], places: NDArray[np.void], bottom: NDArray[np.integer]) -> bool:
-    """Tell whether blocks that share rows of a crossbar have the same inputs and the same rows."""
+def rows_have_one_partition(blocks: NDArray[np.void], places: NDArray[np.void], bottom: NDArray[np.integer]) -> bool:
+    """Tell whether blocks that share rows of a crossbar are slices and polarities of one partition."""
     order = np.lexsort((places["row"], places["crossbar"]))
-    names = ("matrix", "replica", "group", "row_start", "row_stop")
+    names = ("matrix", "replica", "group", "row_start", "column_start")
     alike = np.ones(len(order) - 1, bool)
     for values in (*(blocks[name] for name in names), places["row"], places["crossbar"]):
         alike &= values[order][1:] == values[order][:-1]
     apart = places["crossbar"][order][1:] != places["crossbar"][order][:-1]
     apart |= places["row"][order][1:] >= bottom[order][:-1]
     return bool((alike | apart).all())
+
+
+def crossbars_hold_one_copy(blocks: NDArray[np.void], places: NDArray[np.void]) -> bool:
+    """Tell whether each crossbar holds blocks of one copy of one matrix."""
+    order = np.argsort(places["crossbar"], kind="stable")
+    same = places["crossbar"][order][1:] == places["crossbar"][order][:-1]
+    alike = np.ones(len(order) - 1, bool)
+    for name in ("matrix", "replica"):
+        alike &= blocks[name][order][1:] == blocks[name][order][:-1]
+    return bool((alike | ~same).all())

@@ -7,13 +7,13 @@ draw from fixed seeds: results depend on neither machine nor threads. Bounds are
 a whole, and the nearest slots of an endless one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from rcompile.mapper.chip_cut import Cut, cut_into_chips
+from rcompile.mapper.chip_cut import Cut, crossing, cut_into_chips
 from rcompile.mapper.effort import solver
 from rcompile.mapper.mesh import Matrix, Mesh
 from rcompile.mapper.swaps import Problem, anneal, descend, problem_of, tabu
@@ -76,6 +76,8 @@ def assign(flows: Matrix, mesh: Mesh, effort: Effort) -> Assignment:
     snake_cost, found = cost_on(symmetric, mesh, snake), cost_on(symmetric, mesh, slots)
     if found > snake_cost:
         slots, found = snake, snake_cost
+    chip = slots // (mesh.rows * mesh.columns)
+    cut = replace(cut, chip=chip, bytes=crossing(symmetric, chip))
     return Assignment(tuple(map(int, slots)), found, snake_cost, bound, proven=found == bound, cut=cut)
 
 
@@ -116,14 +118,9 @@ def assign_in_rounds(flows: Matrix, mesh: Mesh, rounds: NDArray[np.int64], resid
     if cost > snake_cost:
         slots, cost = snake, snake_cost
     bound = lattice_bound(symmetric) if mesh.chips == 1 else 0
-    none_cut = Cut(np.zeros(len(flows), np.int64), chip_bytes(symmetric, mesh, slots), 0, 0)
-    return Assignment(tuple(map(int, slots)), cost, snake_cost, bound, proven=cost == bound, cut=none_cut)
-
-
-def chip_bytes(symmetric: Matrix, mesh: Mesh, slots: Matrix) -> int:
-    """Return the bytes between chips."""
     chip = slots // (mesh.rows * mesh.columns)
-    return int(symmetric[chip[:, None] != chip].sum()) // 2
+    cut = Cut(chip, crossing(symmetric, chip), 0, 0)
+    return Assignment(tuple(map(int, slots)), cost, snake_cost, bound, proven=cost == bound, cut=cut)
 
 
 def place_chip(flow: Matrix, outward: Matrix, mesh: Mesh, effort: Effort, chips: int) -> tuple[Matrix, int]:
@@ -160,10 +157,10 @@ def across_chips(symmetric: Matrix, mesh: Mesh, slots: Matrix) -> Matrix:
 def search(problem: Problem, mesh: Mesh, effort: Effort, chips: int) -> Matrix:
     """Return the best order that the portfolio finds; the first entries are the slots of the tiles."""
     slots = len(problem.distance)
-    swaps = max(1, int(SWAP_WORK // slots**2 / chips))
     turned = Mesh(mesh.columns, mesh.rows, 1)
     starts = [mesh.snake(height) for height in STRIP_HEIGHTS if height <= mesh.rows]
     starts += [turned.turned(turned.snake(height)) for height in STRIP_HEIGHTS if height <= mesh.columns]
+    swaps = max(1, int(SWAP_WORK / slots**2 / chips / len(starts)))
     descended = sorted((descend(problem, start, swaps) for start in starts), key=problem.cost)
     best = descended[0]
     if effort is Effort.LOW:

@@ -83,9 +83,13 @@ class Swaps:
         self._flow = framed(problem.flow, problem.outward)
         self._between = framed(problem.distance[np.ix_(order, order)], problem.gate[order])
         self._diagonal = (self._flow * self._between).sum(axis=1)
-        self.change = np.full((count, count), np.inf, order="F")
-        for tile in range(count):
-            self._write(tile)
+        product = (self._flow @ self._between)[:count, :count]
+        diagonal = self._diagonal[:count]
+        change = product + product.T - diagonal[:, None] - diagonal
+        change += 2 * (problem.flow * self._between[:count, :count])
+        change[np.ix_(self._idle, self._idle)] = np.inf
+        change[self._fixed] = change[:, self._fixed] = np.inf
+        self.change = np.asfortranarray(np.where(np.tri(count, k=-1, dtype=bool), change, np.inf))
 
     def swap(self, first: int, second: int) -> None:
         """Swap two tiles."""
@@ -180,6 +184,8 @@ def tabu(problem: Problem, order: Matrix, iterations: int) -> Matrix:
 
 def anneal(problem: Problem, order: Matrix, proposals: int) -> Matrix:
     """Return the order that simulated annealing ends in: random swaps, kept by Metropolis' rule while it cools."""
+    if len(order) < 2:
+        return order
     flow, distance = problem.flow, problem.distance
     outward, gate = problem.outward, problem.gate
     count, tiles = len(order), problem.tiles

@@ -8,10 +8,11 @@ keep pace.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import ceil
 
 from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram
-from rcompile.mapper.packing import crossbars_per_copy
+from rcompile.mapper.packing import crossbars_per_copy, partitions_per_crossbar
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Layer:
     Attributes:
         vectors: input vectors per inference.
         cycles: read cycles of one vector.
+        in_turn: partitions of a copy that one crossbar reads one after another for it.
         crossbars: of one copy.
         serial: whether each vector waits for the one before, so that copies would not help.
         window: share of the input that must exist before the first output can be computed.
@@ -32,9 +34,10 @@ class Layer:
     cycles: int
     crossbars: int
     serial: bool
-    window: float
+    window: Fraction
     producers: tuple[int, ...]
     waits_for: tuple[int, ...] = ()
+    in_turn: int = 1
 
     def slots(self, copies: int) -> int:
         """Return how many vectors the busiest copy takes."""
@@ -53,8 +56,8 @@ class Layer:
 class Span:
     """From when to when a layer computes, in read cycles."""
 
-    start: float
-    stop: float
+    start: int
+    stop: int
 
 
 def layers_of(program: CrossbarProgram, *, pulses: bool) -> tuple[Layer, ...]:
@@ -69,10 +72,13 @@ def layers_of(program: CrossbarProgram, *, pulses: bool) -> tuple[Layer, ...]:
     for edge in program.source.edges:
         if place[edge.producer] < place[edge.consumer]:  # not what a loop carries back
             before.setdefault(edge.consumer, []).append(edge.producer)
+    limited = program.rows_at_once < program.crossbar_rows
+    turns = [partitions_per_crossbar(program, item) if limited else 1 for item in program.matrices]
     return tuple(
         Layer(
             vectors=item.matrix.vectors,
-            cycles=read_cycles(item, pulses=pulses),
+            cycles=read_cycles(item, pulses=pulses) * turns[index],
+            in_turn=turns[index],
             crossbars=crossbars_per_copy(program, item),
             serial=item.matrix.serial,
             window=first_window(item),
@@ -88,14 +94,14 @@ def read_cycles(item: CrossbarMatrix, *, pulses: bool) -> int:
     return cycles * item.reads_per_cycle
 
 
-def first_window(item: CrossbarMatrix) -> float:
+def first_window(item: CrossbarMatrix) -> Fraction:
     """Return the share of the input that must exist before the first output can be computed."""
     window = item.matrix.window
     if window is None:
-        return 1.0
+        return Fraction(1)
     reach = (window.kernel[0] - 1) * window.dilations[0] + 1 - window.pads_begin[0]
     size = (window.input_shape[0] - 1) * window.spacing[0] + 1
-    return min(1.0, max(reach, 1) / size)
+    return min(Fraction(1), Fraction(max(reach, 1), size))
 
 
 def spans(layers: Sequence[Layer], copies: Sequence[int], order: Sequence[int]) -> dict[int, Span]:
@@ -105,18 +111,18 @@ def spans(layers: Sequence[Layer], copies: Sequence[int], order: Sequence[int]) 
         layer = layers[index]
         before = [(found[p], layers[p], copies[p]) for p in layer.producers]
         begun = [first_input(span, layer, producer, count) for span, producer, count in before]
-        start = max([*begun, *(found[other].stop for other in layer.waits_for)], default=0.0)
+        start = max([*begun, *(found[other].stop for other in layer.waits_for)], default=0)
         stop = max([start + layer.busy(copies[index]), *(span.stop + layer.cycles for span, _, _ in before)])
         found[index] = Span(start, stop)
     return found
 
 
-def first_input(span: Span, layer: Layer, producer: Layer, copies: int) -> float:
+def first_input(span: Span, layer: Layer, producer: Layer, copies: int) -> int:
     """Return when a producer has made what a layer starts with: after whole vectors."""
-    return span.start + (span.stop - span.start) * layer.awaited(producer, copies) / producer.slots(copies)
+    return span.start + -(-(span.stop - span.start) * layer.awaited(producer, copies) // producer.slots(copies))
 
 
-def latency(layers: Sequence[Layer], copies: Sequence[int], order: Sequence[int]) -> float:
+def latency(layers: Sequence[Layer], copies: Sequence[int], order: Sequence[int]) -> int:
     """Return when the last layer stops."""
     return max(span.stop for span in spans(layers, copies, order).values())
 

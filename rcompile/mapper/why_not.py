@@ -53,8 +53,8 @@ def more_rounds(program: CrossbarProgram, target: Target, packing: Packing, roun
 
 
 def looser_sharing(program: CrossbarProgram, target: Target, need: int, effort: Effort) -> Iterator[str]:
-    """Yield what looser ways to share crossbars would take, where that is less."""
-    least = need
+    """Yield what looser ways to share crossbars would take, where that fits."""
+    least = min(need, target.crossbars_available + 1)
     for sharing in list(Sharing)[list(Sharing).index(Sharing(target.crossbar.sharing)) + 1 :]:
         crossbars = pack(program, sharing, effort).crossbars
         if crossbars < least:

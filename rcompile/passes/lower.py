@@ -257,7 +257,10 @@ class Lowering:
             Edge(
                 source,
                 consumer,
-                min(sizes.get(matrices[source].output, 0), sizes.get(matrix.input.tensor, 0))
+                min(
+                    sizes.get(matrices[source].output, outputs_of(matrices[source])),
+                    sizes.get(matrix.input.tensor, inputs_of(matrix)),
+                )
                 * ((matrix.input.bits + 7) // 8),
             )
             for consumer, matrix in enumerate(matrices)
@@ -344,3 +347,13 @@ def with_computed_states(graph: Graph) -> Graph:
 def shapes_of(matrix: Matrix) -> str:
     """Describe the shapes of a matrix."""
     return f"{matrix.groups} matrix{'' if matrix.groups == 1 else ' groups'} of {matrix.rows} x {matrix.columns}"
+
+
+def inputs_of(matrix: Matrix) -> int:
+    """Return how many elements a matrix reads, where its input has no known shape: each of its vectors once."""
+    return matrix.vectors * matrix.groups * matrix.rows
+
+
+def outputs_of(matrix: Matrix) -> int:
+    """Return how many elements a matrix makes."""
+    return matrix.vectors * matrix.groups * matrix.columns

@@ -1,15 +1,18 @@
 """When each matrix computes, in a layer pipeline (mapper/timing.py says how it is timed).
 
-Where partitions share a crossbar and are read one at a time, a vector takes as many reads as partitions of its copy
-stand on one crossbar, and a layer waits for those before it whose crossbars it uses. Rounds follow each other; a layer
-that is cut takes its vectors in each of its rounds. Programming in between is not counted here.
+Where partitions on a crossbar take turns, a layer takes as long as the crossbar that reads its partitions longest, and
+waits for those before it whose crossbars it uses; the interval is what the busiest crossbar reads for one inference.
+Rounds follow each other; a layer that is cut takes its vectors in each of its rounds. Programming in between is not
+counted here.
 """
 
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rcompile.ir.placed import PlacedProgram, Sharing, Stage
+from rcompile.ir.placed import PlacedProgram, Stage
 from rcompile.mapper.timing import Layer, layers_of, spans
 from rcompile.targets import Target
 
@@ -19,9 +22,11 @@ def schedule(placed: PlacedProgram, target: Target) -> PlacedProgram:
     program = placed.program
     order = program.source.matrix_order()
     layers = layers_of(program, pulses=target.inputs.encoding == "pulse_width")
-    if placed.sharing is Sharing.EXCLUSIVE:
-        layers = taking_turns(layers, placed, order)
     copies = [item.replicas for item in program.matrices]
+    load = None
+    if placed.takes_turns:
+        load = reading_load(placed, layers)
+        layers = taking_turns(layers, load, copies, order)
     cycle_s = target.timing.read_cycle_s
     busy = [layer.busy(count) * cycle_s for layer, count in zip(layers, copies, strict=True)]
     stages: dict[int, Stage] = {}
@@ -35,7 +40,10 @@ def schedule(placed: PlacedProgram, target: Target) -> PlacedProgram:
             stop = begun + span.stop * cycle_s
             stages[index] = replace(first, stop_s=stop, busy_s=first.busy_s + busy[index])
         begun += max(span.stop for span in found.values()) * cycle_s
-        between += busiest(placed, [seconds if index in members else 0.0 for index, seconds in enumerate(busy)])
+        own = sorted(members)
+        between += (
+            max(busy[index] for index in own) if load is None else float(load[:, own].sum(axis=1).max()) * cycle_s
+        )
     return replace(placed, stages=tuple(stages[index] for index in order), interval_s=between)
 
 
@@ -49,27 +57,35 @@ def by_round(placed: PlacedProgram) -> list[set[int]]:
     return members
 
 
-def taking_turns(layers: tuple[Layer, ...], placed: PlacedProgram, order: tuple[int, ...]) -> tuple[Layer, ...]:
-    """Return layers whose partitions and crossbars are used one at a time."""
-    users = users_of_crossbars(placed)
+def taking_turns(
+    layers: tuple[Layer, ...], load: NDArray[np.float64], copies: list[int], order: tuple[int, ...]
+) -> tuple[Layer, ...]:
+    """Return layers that take as long as the crossbar that reads them longest, after those whose crossbars they use."""
     found = list(layers)
+    used = load > 0
     for position, index in enumerate(order):
         earlier = set(order[:position])
-        beside = {int(other) for other in users[users[:, index]].any(axis=0).nonzero()[0]} & earlier
-        reads = placed.partitions_on_a_crossbar(index)
-        found[index] = replace(layers[index], cycles=layers[index].cycles * reads, waits_for=tuple(sorted(beside)))
+        beside = set(np.flatnonzero(used[used[:, index]].any(axis=0)).tolist()) & earlier
+        cycles = load[:, index].max() / layers[index].slots(copies[index])
+        found[index] = replace(layers[index], cycles=ceil(cycles), waits_for=tuple(sorted(beside)))
     return tuple(found)
 
 
-def users_of_crossbars(placed: PlacedProgram) -> np.ndarray:
-    """Return (crossbars, matrices): which matrices a crossbar holds."""
-    users = np.zeros((placed.crossbars, len(placed.program.matrices)), bool)
-    users[placed.places["crossbar"], placed.program.blocks["matrix"]] = True
-    return users
-
-
-def busiest(placed: PlacedProgram, busy: list[float]) -> float:
-    """Return how long the busiest crossbar computes for one inference."""
-    if placed.sharing is Sharing.EXCLUSIVE:
-        return float((users_of_crossbars(placed) @ np.array(busy)).max())
-    return max(busy)
+def reading_load(placed: PlacedProgram, layers: tuple[Layer, ...]) -> NDArray[np.float64]:
+    """Return (crossbars, matrices): read cycles per inference, where partitions on a crossbar take turns."""
+    blocks, program = placed.program.blocks, placed.program
+    names = ("matrix", "replica", "group", "row_start", "column_start")
+    columns = [placed.places["crossbar"], *(blocks[name] for name in names)]
+    order = np.lexsort(columns[::-1])
+    first = np.ones(len(order), bool)
+    first[1:] = np.any([values[order][1:] != values[order][:-1] for values in columns], axis=0)
+    load = np.zeros((placed.crossbars, len(program.matrices)))
+    each = np.zeros(len(blocks))
+    for index, item in enumerate(program.matrices):
+        own = blocks["matrix"] == index
+        sections = np.searchsorted(item.read_cuts, [blocks["row_start"][own], blocks["row_stop"][own]])
+        one_read = layers[index].cycles / item.reads_per_cycle / layers[index].in_turn
+        each[own] = (sections[1] - sections[0]) * one_read * layers[index].slots(item.replicas)
+    chosen = order[first]
+    np.add.at(load, (placed.places["crossbar"][chosen], blocks["matrix"][chosen]), each[chosen])
+    return load

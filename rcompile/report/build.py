@@ -11,7 +11,7 @@ import numpy as np
 
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.graph import Value
-from rcompile.ir.placed import PlacedProgram
+from rcompile.ir.placed import PlacedProgram, Sharing
 from rcompile.options import Objective
 from rcompile.report.diagnostics import diagnose
 from rcompile.report.schema import (
@@ -41,6 +41,9 @@ from rcompile.report.schema import (
     Verification,
 )
 from rcompile.result import Result
+
+ROUNDING = 1e-9
+"""Of times, which are sums of floating-point numbers."""
 
 
 def build_report(
@@ -228,7 +231,9 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo]) -> Totals:
     all_macs = sum(item.macs for item in placed.program.source.placements)
     return Totals(
         crossbars_used=placed.crossbars_filled,
-        crossbars_one_copy=sum(-(-layer.crossbars // layer.replicas) for layer in layers),
+        crossbars_one_copy=sum(-(-layer.crossbars // layer.replicas) for layer in layers)
+        if any(layer.replicas > 1 for layer in layers)
+        else placed.crossbars_filled,
         crossbars_available=plan.crossbars_available,
         tiles_used=len(set(plan.slots)),
         chips_used=len({plan.position(tile)[0] for tile in range(len(plan.slots))}),
@@ -255,10 +260,19 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo]) -> Totals:
 def mapping(result: Result) -> Mapping:
     """Describe what the mapper decided, with bounds."""
     placed, objective = result.compiled.placed, result.options.objective
-    timed = objective is not Objective.CROSSBARS
+    cycle_s = result.target.timing.read_cycle_s
+    reached = {Objective.THROUGHPUT: placed.interval_s, Objective.LATENCY: max(s.stop_s for s in placed.stages)}
+    # the bound counts copies that share no crossbar, in one round
+    bounded = (
+        objective in reached
+        and placed.sharing is Sharing.LAYER
+        and placed.floorplan.round_count == 1
+        and reached[objective] >= result.replication.bound * cycle_s * (1 - ROUNDING)
+    )
     cells = sum(used_cells(item) for item in placed.program.matrices)
     size = placed.program.crossbar_rows * placed.program.crossbar_columns
     plan, quality = placed.floorplan, placed.quality
+    used = np.bincount(placed.tile_of(np.unique(placed.places["crossbar"])), minlength=len(plan.slots)).tolist()
     held: dict[int, dict[int, int]] = {}
     pairs = np.unique(np.stack([placed.places["crossbar"], placed.program.blocks["matrix"]], axis=1), axis=0)
     for crossbar, matrix in pairs:
@@ -269,8 +283,10 @@ def mapping(result: Result) -> Mapping:
         replication=Replication(
             objective=objective,
             interval_s=placed.interval_s,
-            bound_s=result.replication.bound * result.target.timing.read_cycle_s if timed else None,
-            optimal=result.replication.optimal,
+            bound_s=result.replication.bound * cycle_s if bounded else None,
+            optimal=(bounded and reached[objective] <= result.replication.bound * cycle_s * (1 + ROUNDING))
+            if objective in reached
+            else placed.crossbars_filled == quality.crossbars_bound,
         ),
         packing=Packing(
             sharing=placed.sharing,
@@ -293,6 +309,7 @@ def mapping(result: Result) -> Mapping:
                 tile=tile,
                 round=plan.rounds[tile],
                 resident=plan.round_count > 1 and tile >= plan.resident,
+                crossbars_used=used[tile],
                 chip=chip,
                 row=row,
                 column=column,

@@ -319,9 +319,8 @@
   let lens = "layer", arrows = false, tileShown = null, chipsShown = MAX_CHIPS;
 
   function prepareTiles() {
-    const held = (t) => t.crossbars.reduce((sum, [, n]) => sum + n, 0);
     // rounds are drawn like chips of their own
-    tiles = report.mapping.tiles.map((t) => ({ ...t, chip: t.round * (hierarchy.chips || 1) + t.chip, held: held(t), sent: 0, received: 0 }));
+    tiles = report.mapping.tiles.map((t) => ({ ...t, chip: t.round * (hierarchy.chips || 1) + t.chip, held: t.crossbars_used, sent: 0, received: 0 }));
     const at = new Map(tiles.map((t) => [t.tile, t]));
     for (const { source, destination, bytes: amount } of report.mapping.traffic) {
       if (at.has(source)) at.get(source).sent += amount;
@@ -1091,8 +1090,8 @@
           + (placement.chip_bytes > 0 ? ` ${bytes(placement.chip_bytes)} pass from chip to chip.` : ""))),
       h("div", { class: "panel" }, h("h3", {}, "Replication"), pairs([
         ["Objective", OBJECTIVES[replication.objective]],
-        ["Interval", si(replication.interval_s, "s")],
-        ...(replication.bound_s === null ? [] : [["Lower bound", `${si(replication.bound_s, "s")} ${replication.optimal ? "(met: proven optimal)" : "(not met: not proven)"}`]]),
+        ["Interval", si(replication.interval_s, "s")], ["Latency", si(report.totals.latency_s, "s")],
+        ...(replication.bound_s === null ? [] : [[`Lower bound of the ${replication.objective === "latency" ? "latency" : "interval"}`, `${si(replication.bound_s, "s")} ${replication.optimal ? "(met: proven optimal)" : "(not met: not proven)"}`]]),
         ["Copies", layers.some((l) => l.replicas > 1) ? `up to ${count(Math.max(...layers.map((l) => l.replicas)))} of a layer` : "one of each layer"],
         ["Rounds", count(rounds)]])),
       h("div", { class: "panel" }, h("h3", {}, "Program"), pairs([["Deterministic hash", h("code", {}, hash)]]))));

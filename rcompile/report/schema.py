@@ -204,8 +204,9 @@ class Replication(msgspec.Struct, frozen=True, kw_only=True):
     """What copies of layers reach.
 
     objective: crossbars, throughput or latency. interval_s: the busiest layer's time. bound_s: no copies within the
-    crossbars available have a shorter interval (throughput) or latency (latency); null where one copy was asked for.
-    optimal: whether the bound is reached.
+    crossbars available have a shorter interval (throughput) or latency (latency); null where there is no bound: one
+    copy was asked for, layers share crossbars, or the model runs in rounds. optimal: whether the bound is reached; for
+    one copy, whether no packing takes fewer crossbars.
     """
 
     objective: str
@@ -253,6 +254,8 @@ class TileInfo(msgspec.Struct, frozen=True, kw_only=True):
     tile: int
     round: int
     resident: bool
+    crossbars_used: int
+    """Crossbars that hold something; layers may share them."""
     chip: int
     row: int
     column: int

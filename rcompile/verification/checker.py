@@ -6,7 +6,7 @@ itself. It proves, for each matrix and copy, that
 - slices hold each bit of a code once, and codes decode to the integer weights;
 - the blocks of each group, polarity and slice tile the matrix: each weight bit sits in exactly one cell;
 - no two blocks share a cell of a crossbar, and none leaves it; where all blocks are read together, none share a
-  column, and rows have one input;
+  column, and no two partitions a row; where only a layer's groups may share a crossbar, no other copy is there;
 - each partial sum is reduced once;
 - the input slices add up to each input; no slice is wider than a cell, or a DAC, of the target, and no more rows are
   read at once than it drives together;
@@ -292,30 +292,42 @@ def check_cells(program: Json, crossbars: int, blocks: np.ndarray, places: np.nd
     same = places["crossbar"][order][1:] == places["crossbar"][order][:-1]
     clash[order[1:]] = same & (places["column"][order][1:] < right[order][:-1])
     if sharing == "exclusive":
+        by_crossbar = np.argsort(places["crossbar"], kind="stable")
+        numbers = places["crossbar"][by_crossbar]
         for crossbar in np.unique(places["crossbar"][clash]):
-            own = np.flatnonzero(places["crossbar"] == crossbar)
-            check_overlap(own, places, bottom, right, lambda block: first(np.arange(len(blocks)) == block))
+            start, stop = np.searchsorted(numbers, crossbar), np.searchsorted(numbers, crossbar, side="right")
+            block = overlapping(by_crossbar[start:stop], places, bottom, right)
+            if block is not None:
+                raise Unsound(f"{first(np.arange(len(blocks)) == block)} shares a cell with another block")
         return
     rule(not clash.any(), f"{first(clash) if clash.any() else ''} shares a column with another block")
-    inputs = np.stack([blocks[key] for key in ("matrix", "replica", "group", "row_start", "row_stop")], axis=1)
+    inputs = np.stack([blocks[key] for key in ("matrix", "replica", "group", "row_start", "column_start")], axis=1)
     order = np.lexsort((places["row"], places["crossbar"]))
     before, after = order[:-1], order[1:]
     same = (places["crossbar"][before] == places["crossbar"][after]) & (places["row"][after] < bottom[before])
     alike = (inputs[before] == inputs[after]).all(axis=1) & (places["row"][before] == places["row"][after])
     mixed = np.zeros(len(blocks), bool)
     mixed[after] = same & ~alike
-    rule(not mixed.any(), f"{first(mixed) if mixed.any() else ''} has rows that are driven with another input")
+    rule(not mixed.any(), f"{first(mixed) if mixed.any() else ''} shares a row with another partition")
+    if sharing == "layer":
+        order = np.argsort(places["crossbar"], kind="stable")
+        before, after = order[:-1], order[1:]
+        other = np.zeros(len(blocks), bool)
+        other[after] = (places["crossbar"][before] == places["crossbar"][after]) & (
+            inputs[before, :2] != inputs[after, :2]
+        ).any(axis=1)
+        rule(not other.any(), f"{first(other) if other.any() else ''} stands beside another copy or layer")
 
 
-def check_overlap(
-    own: np.ndarray, places: np.ndarray, bottom: np.ndarray, right: np.ndarray, name: Callable[[int], str]
-) -> None:
-    """Check that no two blocks of one crossbar share a cell."""
-    holder = np.full((int(bottom[own].max()), int(right[own].max())), -1)
+def overlapping(own: np.ndarray, places: np.ndarray, bottom: np.ndarray, right: np.ndarray) -> int | None:
+    """Return a block of one crossbar that shares a cell with another one, if any does."""
+    used = np.zeros((int(bottom[own].max()), int(right[own].max())), bool)
     for block in own:
-        area = holder[places["row"][block] : bottom[block], places["column"][block] : right[block]]
-        rule((area < 0).all(), f"{name(int(block))} shares a cell with another block")
-        area[:] = block
+        area = used[places["row"][block] : bottom[block], places["column"][block] : right[block]]
+        if area.any():
+            return int(block)
+        area[:] = True
+    return None
 
 
 def check_reduction(reduction: np.ndarray, blocks: int) -> None:

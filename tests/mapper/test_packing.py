@@ -7,7 +7,8 @@ from conftest import GraphMaker
 from rcompile.frontend.load import from_proto
 from rcompile.ir.encoding import Memory
 from rcompile.ir.placed import Sharing
-from rcompile.mapper.packing import pack
+from rcompile.mapper.packing import crossbars_per_copy, pack
+from rcompile.mapper.timing import layers_of
 from rcompile.options import Effort
 from rcompile.passes.assign_adcs import assign_adcs
 from rcompile.passes.assign_partial_sums import assign_partial_sums
@@ -16,6 +17,7 @@ from rcompile.passes.lower import lower
 from rcompile.passes.partition import partition
 from rcompile.passes.place import place
 from rcompile.passes.quantize import needs_ranges, quantize
+from rcompile.passes.replicate import replicate
 from rcompile.passes.schedule import schedule
 from rcompile.passes.slice_inputs import slice_inputs
 from rcompile.precision import Precision
@@ -73,3 +75,45 @@ def test_partitions_that_take_turns_take_their_time():
     assert shared.stages[1].start_s >= shared.stages[0].stop_s
     assert shared.interval_s == pytest.approx(sum(stage.busy_s for stage in shared.stages))
     assert alone.interval_s == pytest.approx(max(stage.busy_s for stage in alone.stages))
+
+
+def test_groups_of_several_partitions_share_crossbars():
+    """8 groups of 144 x 64 cells: a full partition of 128 rows each, and 8 rests of 16 rows, 2 side by side."""
+    m = GraphMaker()
+    m.add("Conv", ["x", m.weight("w", 128, 16, 3, 3)], "y", group=8)
+    graph = from_proto(m.model({"x": ["N", 128, 6, 6]}, {"y": ["N", 128, 4, 4]}), "model.onnx")
+    bits = Precision(8, 8)
+    matrices = lower(quantize(graph, dict.fromkeys(needs_ranges(graph, bits), (0.0, 1.0)), bits))
+    isaac = resolve_target("isaac")
+    found = flip_weights(slice_inputs(partition(matrices, isaac), isaac))
+    packing = pack(found, Sharing.LAYER, Effort.LOW)
+    assert (packing.crossbars, packing.bound) == (12, 12)
+    assert crossbars_per_copy(found, found.matrices[0]) == 12
+
+
+@pytest.mark.parametrize("sharing", list(Sharing))
+def test_outputs_wider_than_a_crossbar_are_bounded_by_what_they_fill(sharing):
+    """9 outputs of 8 columns on 6: 18 crossbars, though no bound excludes 12."""
+    own = target(sharing, **{"crossbar.columns": "3", "crossbar.rows": "64"})
+    packing = pack(program(own), sharing, Effort.LOW)
+    assert packing.bound <= packing.crossbars
+    if sharing is not Sharing.LAYER:
+        assert packing.bound < packing.crossbars
+
+
+def test_copies_on_one_crossbar_take_turns():
+    """Copies bring nothing where they share a crossbar: the busiest one reads all of them."""
+    own = target("exclusive")
+    one = schedule(place(program(own), own), own)
+    several = schedule(place(replicate(program(own), (2, 1)), own), own)
+    assert several.crossbars == 1
+    assert several.interval_s == pytest.approx(one.interval_s)
+
+
+def test_few_driven_rows_make_groups_take_turns():
+    """7 kernels of 9 rows stand on a crossbar that drives 16 rows at once: 7 reads a cycle."""
+    alone, few = target("layer"), target("layer", **{"crossbar.rows_at_once": "16"})
+    whole = schedule(place(program(alone), alone), alone)
+    parts = schedule(place(program(few), few), few)
+    assert parts.stages[0].busy_s == pytest.approx(7 * whole.stages[0].busy_s)
+    assert layers_of(program(few), pulses=False)[0].cycles == 7 * layers_of(program(alone), pulses=False)[0].cycles

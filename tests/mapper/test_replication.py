@@ -1,6 +1,7 @@
 """Copies of layers: optima against brute force, bounds that hold."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def random_layers(seed: int, count: int = 3) -> tuple[list[Layer], int]:
                 cycles=int(rng.integers(1, 5)),
                 crossbars=int(rng.integers(1, 6)),
                 serial=bool(rng.random() < 0.2),
-                window=float(rng.choice([0.1, 0.4, 1.0])),
+                window=Fraction(int(rng.integers(1, 6)), 5),
                 producers=tuple(sorted(producers)),
             )
         )
@@ -60,8 +61,8 @@ def test_the_shortest_latency_is_bounded_and_close_to_the_best(seed):
 
 
 def test_nothing_is_copied_where_copies_do_not_help():
-    waiting = Layer(vectors=50, cycles=3, crossbars=2, serial=True, window=1.0, producers=())
-    short = Layer(vectors=10, cycles=1, crossbars=1, serial=False, window=1.0, producers=(0,))
+    waiting = Layer(vectors=50, cycles=3, crossbars=2, serial=True, window=Fraction(1), producers=())
+    short = Layer(vectors=10, cycles=1, crossbars=1, serial=False, window=Fraction(1), producers=(0,))
     assert shortest_interval([waiting, short], 100).copies == (1, 1)
     assert shortest_latency([waiting, short], 100, (0, 1), Effort.LOW).copies == (1, 10)
 

@@ -59,7 +59,7 @@ REPORT = {
         "packing": {"sharing": "layer", "crossbars": 1, "lower_bound": 1, "cells_bound": 1},
         "placement": {"byte_hops": 0, "lower_bound": 0, "snake_byte_hops": 0, "max_link_bytes": 0, "proven": True,
                       "chip_bytes": 0, "chip_bytes_bound": 0, "round_bytes": 0},
-        "tiles": [{"tile": 0, "round": 0, "resident": False, "chip": 0, "row": 0, "column": 0, "crossbars": [[0, 1]]}], "traffic": [],
+        "tiles": [{"tile": 0, "round": 0, "resident": False, "crossbars_used": 1, "chip": 0, "row": 0, "column": 0, "crossbars": [[0, 1]]}], "traffic": [],
         "deterministic_hash": "f" * 64,
     },
     "verification": {
@@ -221,6 +221,7 @@ def test_large_reports_are_compressed():
                 "tile": i,
                 "round": 0,
                 "resident": False,
+                "crossbars_used": 1,
                 "chip": 0,
                 "row": i // 125,
                 "column": i % 125,

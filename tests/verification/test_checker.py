@@ -105,7 +105,7 @@ def of_two_layers(compiled) -> tuple[int, int]:
     ("sharing", "field", "message"),
     [
         ("concurrent", "column", r"shares a column with another block|leaves the crossbar"),
-        ("concurrent", "row", r"has rows that are driven with another input|leaves the crossbar"),
+        ("concurrent", "row", r"shares a row with another partition|leaves the crossbar"),
     ],
 )
 def test_layers_on_the_same_rows_or_columns_are_named(tmp_path, sharing, field, message):
