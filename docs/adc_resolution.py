@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -125,7 +126,16 @@ COLOURS = ("#1b6ca8", "#c8553d", "#3a7d44", "#8e5ea2", "#c58b00", "#4a4a4a", "#0
 
 
 def picture(found: list[Figures]) -> str:
-    """Return the curves of the last scheme: change of top-1 in points against bits."""
+    """Return the curves, a panel for each scheme: change of top-1 in points against bits."""
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT * len(SCHEMES)}" font-family="sans-serif" font-size="11"'
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {size}>']
+    for index, sign in enumerate(SCHEMES):
+        parts += [f'<g transform="translate(0 {index * HEIGHT})">', *panel(found, sign), "</g>"]
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def panel(found: list[Figures], sign: str) -> Iterator[str]:
+    """Yield the curves of one scheme."""
 
     def x(bits: int) -> float:
         return LEFT + (bits - min(BITS)) * (WIDTH - LEFT - 190) / (max(BITS) - min(BITS))
@@ -133,22 +143,20 @@ def picture(found: list[Figures]) -> str:
     def y(points: float) -> float:
         return BOTTOM + (max(points, FLOOR) - FLOOR) / (1 - FLOOR) * (30 - BOTTOM)
 
-    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11"'
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {size}>']
     for points in range(0, int(FLOOR) - 1, -2):
-        parts.append(f'<line x1="{LEFT}" x2="{x(max(BITS))}" y1="{y(points)}" y2="{y(points)}" stroke="#ddd"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y(points) + 4}" text-anchor="end">{points}</text>')
-    parts += [f'<text x="{x(b)}" y="{BOTTOM + 16}" text-anchor="middle">{b} bit</text>' for b in BITS]
-    title = f"{SCHEMES[-1]}: change of top-1 in points ({FLOOR:g} and less at the bottom)"
-    parts.append(f'<text x="{LEFT}" y="18">{title}</text>')
+        yield f'<line x1="{LEFT}" x2="{x(max(BITS))}" y1="{y(points)}" y2="{y(points)}" stroke="#ddd"/>'
+        yield f'<text x="{LEFT - 6}" y="{y(points) + 4}" text-anchor="end">{points}</text>'
+    for bits in BITS:
+        yield f'<text x="{x(bits)}" y="{BOTTOM + 16}" text-anchor="middle">{bits} bit</text>'
+    title = f"{sign}: change of top-1 in points ({FLOOR:g} and less at the bottom)"
+    yield f'<text x="{LEFT}" y="18">{title}</text>'
     for index, item in enumerate(found):
         colour = COLOURS[index % len(COLOURS)]
         dash = "" if index < len(COLOURS) else ' stroke-dasharray="4 3"'
-        curve = item.calibrated[SCHEMES[-1]]
+        curve = item.calibrated[sign]
         line = " ".join(f"{x(b):.1f},{y(100 * (curve[b] - item.lossless)):.1f}" for b in BITS)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.6"{dash}/>')
-        parts.append(f'<text x="{x(max(BITS)) + 10}" y="{40 + 17 * index}" fill="{colour}">{item.model}</text>')
-    return "\n".join([*parts, "</svg>", ""])
+        yield f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.6"{dash}/>'
+        yield f'<text x="{x(max(BITS)) + 10}" y="{40 + 17 * index}" fill="{colour}">{item.model}</text>'
 
 
 def main() -> None:

@@ -263,3 +263,11 @@ def test_precision_is_taken_layer_by_layer(tmp_path):
     assert [(layer.weight_bits, layer.input_bits) for layer in report.layers] == [(4, 8), (4, 8), (8, 5), (8, 8)]
     assert report.layers[2].adc_bits <= 6
     assert report.verification.exact.status == "pass"
+
+
+def test_debug_adds_a_traceback_and_keeps_the_exit_code(tmp_path):
+    plain = run(tmp_path, "missing.onnx")
+    result = run(tmp_path, "missing.onnx", "--debug")
+    assert result.returncode == plain.returncode == 3
+    assert "Traceback" in result.stderr
+    assert result.stderr.endswith(plain.stderr)

@@ -4,6 +4,7 @@ import difflib
 import os
 import signal
 import sys
+import traceback
 import warnings
 from importlib import metadata
 from pathlib import Path
@@ -342,7 +343,7 @@ def run(call: "Callable[[], object]", *, debug: bool) -> int:
         return 141
     except RcompileError as error:
         if debug:
-            raise
+            traceback.print_exc()
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         hint = f"\n{REPORT_A_BUG}" if isinstance(error, InternalError) else ""
         return fail(f"{error}{notes}{hint}", error.exit_code)
@@ -350,7 +351,7 @@ def run(call: "Callable[[], object]", *, debug: bool) -> int:
         return fail("out of memory", InternalError.exit_code)
     except Exception as error:
         if debug:
-            raise
+            traceback.print_exc()
         return fail(f"{type(error).__name__}: {error}\n{REPORT_A_BUG}", InternalError.exit_code)
     return code if isinstance(code, int) else 0
 
