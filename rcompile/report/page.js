@@ -256,8 +256,9 @@
     const rate = t.throughput_per_s;
     const cards = [
       ["Crossbars", count(t.crossbars_used), t.crossbars_available
-        && [meter(t.crossbars_used / t.crossbars_available),
-          `of ${count(t.crossbars_available)} (${percent(t.crossbars_used / t.crossbars_available, 2)})`,
+        && [meter(Math.min(1, t.crossbars_used / t.crossbars_available)),
+          report.mapping.rounds > 1 ? `in ${count(report.mapping.rounds)} rounds on ${count(t.crossbars_available)}`
+            : `of ${count(t.crossbars_available)} (${percent(t.crossbars_used / t.crossbars_available, 2)})`,
           t.crossbars_one_copy !== t.crossbars_used && `; one copy of each layer takes ${count(t.crossbars_one_copy)}`]],
       ["Cell utilization", percent(t.cell_utilization), [meter(t.cell_utilization), "of the cells of the crossbars used"]],
       ["Tiles", count(t.tiles_used), `${slots ? `of ${count(slots)}, ` : ""}on ${plural(t.chips_used, "chip")}`],
@@ -710,7 +711,7 @@
       parts.push(h("p", { class: "muted small" }, inside > MAX_LINKS
         ? `Arrows: the ${MAX_LINKS} largest flows of each chip, of ${count(inside)}. Width grows with bytes.`
         : `Arrows: all ${plural(inside, "flow")} between tiles. Width grows with bytes.`,
-      across > 0 && ` ${plural(across, "flow")} between chips ${across === 1 ? "is" : "are"} not drawn.`));
+      across > 0 && ` ${plural(across, "flow")} between ${report.mapping.rounds > 1 ? "rounds or chips" : "chips"} ${across === 1 ? "is" : "are"} not drawn.`));
     }
     document.getElementById("plan-legend").replaceChildren(...parts);
   }
@@ -1093,7 +1094,7 @@
         ["Interval", si(replication.interval_s, "s")], ["Latency", si(report.totals.latency_s, "s")],
         ...(replication.bound_s === null ? [] : [[`Lower bound of the ${replication.objective === "latency" ? "latency" : "interval"}`, `${si(replication.bound_s, "s")} ${replication.optimal ? "(met: proven optimal)" : "(not met: not proven)"}`]]),
         ["Copies", layers.some((l) => l.replicas > 1) ? `up to ${count(Math.max(...layers.map((l) => l.replicas)))} of a layer` : "one of each layer"],
-        ["Rounds", count(rounds)]])),
+        ...(rounds > 1 ? [["Rounds", `${count(rounds)}, with ${bytes(placement.round_bytes)} kept in between per inference`]] : [])])),
       h("div", { class: "panel" }, h("h3", {}, "Program"), pairs([["Deterministic hash", h("code", {}, hash)]]))));
   }
 
