@@ -1,0 +1,151 @@
+"""200 seeded mutations of sound programs: each is refused, with the message that names the broken rule."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from conftest import MODELS
+
+from rcompile.compiler import compile_file
+from rcompile.ir import container
+from rcompile.options import Options
+from rcompile.pipeline import Trace
+from rcompile.targets import resolve_target
+from rcompile.verification.checker import Unsound, check_program
+
+SMALL = {
+    "crossbar.rows": "32",
+    "crossbar.columns": "32",
+    "hierarchy.crossbars_per_core": "2",
+    "hierarchy.cores_per_tile": "1",
+}
+PROGRAMS = {
+    "layer": ({}, 1),
+    "concurrent": ({"crossbar.sharing": "concurrent", "weights.sign": "differential_columns"}, 1),
+    "exclusive": ({"crossbar.sharing": "exclusive", "crossbar.rows_at_once": "9"}, 1),
+    "rounds": ({"hierarchy.mesh_rows": "2", "hierarchy.mesh_columns": "3"}, 4),
+}
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("programs")
+    for name, (settings, rounds) in PROGRAMS.items():
+        target = resolve_target("isaac", {**SMALL, **settings})
+        options = Options(verify=False, rounds=rounds)
+        compile_file(MODELS / "digits_lenet_int8.onnx", target, folder / f"{name}.rcx", options, Trace())
+        check_program(folder / f"{name}.rcx")
+    return {name: container.load(folder / f"{name}.rcx") for name in PROGRAMS}
+
+
+def block(compiled, rng):
+    """A block that covers one row or column more or less, or is of another slice, copy, group or matrix."""
+    blocks = compiled.placed.program.blocks.copy()
+    field = rng.choice(
+        ["row_start", "row_stop", "column_start", "column_stop", "weight_slice", "replica", "group", "matrix"]
+    )
+    blocks[field][rng.integers(len(blocks))] += -1 if field.endswith("stop") else 1
+    return {"blocks": blocks}, r"in \d+ cells, not in one|does not exist|lies outside|is empty|belongs to no matrix"
+
+
+def twin(compiled, rng):
+    """One block listed in place of another."""
+    blocks = compiled.placed.program.blocks.copy()
+    first, second = rng.choice(len(blocks), 2, replace=False)
+    blocks[first] = blocks[second]
+    return {"blocks": blocks}, r"in \d+ cells, not in one"
+
+
+def place(compiled, rng):
+    """Two blocks in one place."""
+    places = compiled.placed.places.copy()
+    first, second = rng.choice(len(places), 2, replace=False)
+    places[first] = places[second]
+    return {"places": places}, (
+        "shares a column with|shares a cell with|leaves the crossbar|shares a row with|beside another copy or layer"
+    )
+
+
+def off(compiled, rng):
+    """A block beyond the edge of its crossbar, or on one that does not exist."""
+    places = compiled.placed.places.copy()
+    field, value = [("row", 40), ("column", 40), ("row", -1), ("column", -1), ("crossbar", 10**6), ("crossbar", -1)][
+        rng.integers(6)
+    ]
+    places[field][rng.integers(len(places))] = value
+    return {"places": places}, "leaves the crossbar|there are only"
+
+
+def reduced(compiled, rng):
+    """A partial sum that is added twice, and another that is not."""
+    reduction = compiled.placed.reduction.copy()
+    first, second = rng.choice(len(reduction), 2, replace=False)
+    reduction[first] = reduction[second]
+    return {"reduction": reduction}, r"is reduced \[\d\] times, not once"
+
+
+def code(compiled, rng):
+    """A weight whose lowest bit is another."""
+    matrices = list(compiled.placed.program.matrices)
+    index = int(rng.integers(len(matrices)))
+    encoding = matrices[index].encoding
+    codes = encoding.codes.copy()
+    at = tuple(int(rng.integers(size)) for size in codes.shape)
+    codes[at] ^= 1
+    matrices[index] = dataclasses.replace(matrices[index], encoding=dataclasses.replace(encoding, codes=codes))
+    return {"matrices": tuple(matrices)}, "codes do not stand for their weights"
+
+
+def weight_slice(compiled, rng):
+    """A weight slice that holds a bit of its neighbour."""
+    matrices = list(compiled.placed.program.matrices)
+    index = int(rng.integers(len(matrices)))
+    slices = list(matrices[index].weight_slices)
+    which = int(rng.integers(1, len(slices)))
+    slices[which] = dataclasses.replace(slices[which], shift=slices[which].shift - 1)
+    matrices[index] = dataclasses.replace(matrices[index], weight_slices=tuple(slices))
+    return {"matrices": tuple(matrices)}, r"weight bit \[\d+\] is held"
+
+
+def converter(compiled, rng):
+    """A converter that is said to lose nothing, with a bit too few."""
+    matrices = list(compiled.placed.program.matrices)
+    index = int(rng.integers(len(matrices)))
+    adc = matrices[index].adc
+    need = dataclasses.replace(adc, bits=np.maximum(adc.column.most - 1, 0) * np.ones_like(adc.bits))
+    matrices[index] = dataclasses.replace(matrices[index], adc=need)
+    return {"matrices": tuple(matrices)}, "can sum to more than it resolves"
+
+
+def slot(compiled, rng):
+    """Two tiles in one slot, or one off the mesh."""
+    plan = compiled.placed.floorplan
+    slots = list(plan.slots)
+    if rng.random() < 0.5:
+        slots[rng.integers(len(slots))] = 10**6
+        message = "a tile sits off the mesh"
+    else:
+        there = plan.present(int(rng.integers(plan.round_count)))
+        if len(there) < 2:
+            there = plan.present(plan.round_count - 1)
+        first, second = rng.choice(there, 2, replace=False)
+        slots[first] = slots[second]
+        message = "two tiles sit in one slot"
+    return {"floorplan": dataclasses.replace(plan, slots=tuple(slots))}, message
+
+
+MUTATIONS = (block, twin, place, off, reduced, code, weight_slice, converter, slot)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_mutation_is_refused_by_its_rule(programs, seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    compiled = programs[list(PROGRAMS)[seed % len(PROGRAMS)]]
+    changes, message = MUTATIONS[seed // len(PROGRAMS) % len(MUTATIONS)](compiled, rng)
+    program = dataclasses.replace(
+        compiled.placed.program, **{key: changes.pop(key) for key in ("blocks", "matrices") if key in changes}
+    )
+    changed = dataclasses.replace(compiled, placed=dataclasses.replace(compiled.placed, program=program, **changes))
+    container.save(changed, tmp_path / "program.rcx")
+    with pytest.raises(Unsound, match=message):
+        check_program(tmp_path / "program.rcx")
