@@ -271,3 +271,12 @@ def test_debug_adds_a_traceback_and_keeps_the_exit_code(tmp_path):
     assert result.returncode == plain.returncode == 3
     assert "Traceback" in result.stderr
     assert result.stderr.endswith(plain.stderr)
+
+
+def test_a_pass_says_that_converters_round(tmp_path):
+    arguments = ("--data", str(MODELS / "digits_test.npz"), "--set", "adc.bits=3", "-o", "out")
+    result = run(tmp_path, str(MODELS / "digits_lenet_int8.onnx"), *arguments)
+    words = " ".join(result.stderr.split())
+    assert "the converters of 4 layers round, which only the accuracy counts" in words
+    checked = run(tmp_path, "verify", "out", "--data", str(MODELS / "digits_test.npz"))
+    assert "the converters of 4 layers round, which only the accuracy counts" in " ".join(checked.stdout.split())

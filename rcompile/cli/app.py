@@ -218,9 +218,11 @@ def verify(
             trace=Trace(progress=progress),
         )
     console = human_console(to_stderr=False)
+    rounding = sum(not item.lossless for item in found.compiled.placed.program.matrices)
+    ideal = f"; the converters of {plural(rounding, 'layer')} round, which only the accuracy counts" if rounding else ""
     console.print(
         f"[bold green]PASS[/] {plural(len(found.exact.layers), 'layer')}, each equal to integer arithmetic bit for "
-        f"bit, on {found.exact.samples} of {found.data.samples} samples ({found.data.origin})"
+        f"bit, on {found.exact.samples} of {found.data.samples} samples ({found.data.origin}){ideal}"
     )
     for name, value in (
         ("quantized model", found.accuracy.quantized_model),

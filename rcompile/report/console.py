@@ -131,7 +131,10 @@ def print_verdict(report: Report, console: Console) -> None:
     if exact.status == "fail":
         console.print(f"[bold red]FAIL[/] {escape(exact.reason)}")
     else:
-        ideal = "" if all(layer.lossless for layer in report.layers) else ", what rounds taken as ideal"
+        rounding = sum(not layer.lossless for layer in report.layers)
+        ideal = (
+            f"; the converters of {plural(rounding, 'layer')} round, which only the accuracy counts" if rounding else ""
+        )
         console.print(
             f"[bold green]PASS[/] {plural(len(exact.layers), 'layer')}, each equal to integer arithmetic bit for bit, "
             f"on {plural(exact.samples, 'sample')}{ideal}"

@@ -222,9 +222,10 @@
     const { model, verification } = report;
     const { exact, accuracy } = verification;
     const checked = plural(exact.layers.length, "layer");
+    const rounding = layers.filter((l) => !l.lossless).length;
     const meaning = {
       pass: [`${exact.layers.length === 1 ? "The 1 layer equals" : `All ${checked} equal`} integer arithmetic bit for bit on `
-        + `${plural(exact.samples, "sample")}${layers.every((l) => l.lossless) ? "" : ", what rounds taken as ideal"}.`,
+        + `${plural(exact.samples, "sample")}${rounding === 0 ? "." : `; the converters of ${plural(rounding, "layer")} round, which only the accuracy counts.`}`,
         (exact.crossbar_share < 1 ? `${(100 * exact.crossbar_share).toPrecision(2)} % of each layer's vectors were read `
           + "crossbar by crossbar, cycle by cycle; the others by the functional engine. "
           : "The mapped program was executed crossbar by crossbar. ") + `Reference: ${exact.reference}.`],
