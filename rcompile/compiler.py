@@ -20,6 +20,7 @@ from rcompile.ir.crossbar import CrossbarProgram
 from rcompile.ir.graph import Graph
 from rcompile.ir.matrix import MatrixProgram
 from rcompile.ir.placed import PlacedProgram
+from rcompile.mapper.fit import copies_for, fitted
 from rcompile.mapper.replication import Replication, cost, one_copy, shortest_interval, shortest_latency
 from rcompile.mapper.timing import layers_of
 from rcompile.options import Objective, Options
@@ -84,7 +85,9 @@ def compile_file(
         calibration = data_for(graph, calibration_path)
 
     with blamed(path):
-        compiled, origins, replication = compile_graph(graph, path, source, target, options, trace, data, calibration)
+        compiled, target, origins, replication = compile_graph(
+            graph, path, source, target, options, trace, data, calibration
+        )
     with trace.phase("write"):
         program_hash = container.save(compiled, program_path)
     came_quantized, macs = compiled.quantized_by == "model", compiled.placed.program.source.macs
@@ -148,11 +151,11 @@ def compile_graph(
     trace: Trace,
     data: DataSet | None,
     calibration: DataSet | None,
-) -> tuple[Compiled, Origins, Replication]:
+) -> tuple[Compiled, Target, Origins, Replication]:
     """Compile a graph that was read from `path`.
 
     Returns:
-        What program.rcx holds, where its ranges come from, and how its layers were copied.
+        What program.rcx holds, the target that it is for, where its ranges come from, and how its layers were copied.
     """
     simple = simplify(graph, trace)
     quantized, ranges_from = quantize_floats(
@@ -161,14 +164,14 @@ def compile_graph(
     matrices = require_mapped(trace.run(lower, quantized))
     options.precision.require_matches((matrix.name for matrix in matrices.matrices), options.layers_from)
     samples = Samples(quantized, calibration, data, options.seed).chosen
-    placed, replication, converters_from = map_matrices(matrices, target, options, trace, samples)
+    placed, target, replication, converters_from = map_matrices(matrices, target, options, trace, samples)
 
     came_quantized = quantized is simple
     as_written = came_quantized and not needs_conversion(graph) and not options.weightless
     reference = original_model(path, source) if as_written else to_model(quantized)
     quantized_by = "model" if came_quantized else "rcompile"
     compiled = Compiled(placed, reference.proto, reference.weights, quantized_by, as_dict(target))
-    return compiled, Origins(ranges_from, converters_from), replication
+    return compiled, target, Origins(ranges_from, converters_from), replication
 
 
 def ignored(options: Options, calibration_path: Path | None, origins: Origins) -> tuple[str, ...]:
@@ -200,12 +203,12 @@ def quantize_floats(graph: Graph, options: Options, trace: Trace, samples: Chose
 
 def map_matrices(
     matrices: MatrixProgram, target: Target, options: Options, trace: Trace, samples: Chosen
-) -> tuple[PlacedProgram, Replication, str]:
+) -> tuple[PlacedProgram, Target, Replication, str]:
     """Cut integer matrices into blocks and put them on the target's crossbars.
 
     Returns:
-        The program, how its layers were copied, and where its converters' ranges come from ('' where none were
-        calibrated).
+        The program, the target (with another chip where the smallest one was asked for), how its layers were copied,
+        and where its converters' ranges come from ('' where none were calibrated).
     """
     seen = Seen(matrices, samples, trace)
     program = trace.run(partition, matrices, target)
@@ -217,8 +220,10 @@ def map_matrices(
     program = trace.run(assign_partial_sums, program, target, seen.partial_sums(program))
     replication = replication_of(program, target, options)
     program = trace.run(replicate, program, replication.copies)
+    if options.fit is not None:
+        target = fitted(program, target, options.effort)
     placed = trace.run(place, program, target, options.effort, options.rounds)
-    return trace.run(schedule, placed, target), replication, seen.origin
+    return trace.run(schedule, placed, target), target, replication, seen.origin
 
 
 def adc_bits(layer: str, target: Target, options: Options) -> int:
@@ -242,7 +247,9 @@ def replication_of(program: CrossbarProgram, target: Target, options: Options) -
     layers = layers_of(program, pulses=target.inputs.encoding == "pulse_width")
     single = one_copy(layers)
     budget = target.crossbars_available
-    if options.objective is Objective.CROSSBARS or cost(layers, single.copies) > budget:
+    if options.fit:
+        return copies_for(layers, options.fit, target.timing.read_cycle_s, program.source.origin)
+    if options.fit is not None or options.objective is Objective.CROSSBARS or cost(layers, single.copies) > budget:
         return single
     if options.objective is Objective.THROUGHPUT:
         return shortest_interval(layers, budget)

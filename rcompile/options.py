@@ -48,6 +48,8 @@ class Options:
         objective: crossbars: one copy of each layer; throughput: copies over the target's crossbars for the shortest
             interval between inferences; latency: for the shortest time from an inference's start to its end.
         effort: of the searches for copies and places.
+        fit: take the smallest chip of the target's tiles that makes so many inferences per second; 0: that holds one
+            copy of each layer; None: the chips that the target has.
         rounds: most rounds in which a model larger than the target may run, with crossbars programmed anew between.
         verify: execute the program and compare it with the model.
         exact_samples: samples of the exact comparison; 0: as many as a work limit of some seconds allows.
@@ -62,6 +64,7 @@ class Options:
     input_bits: int = 8
     objective: Objective = Objective.CROSSBARS
     effort: Effort = Effort.NORMAL
+    fit: float | None = None
     rounds: int = 1
     verify: bool = True
     exact_samples: int = 0
@@ -82,6 +85,13 @@ class Options:
             if value not in set(kind):
                 raise UsageError(f"{name} is {value!r}: it must be one of {', '.join(kind)}")
             object.__setattr__(self, name, kind(value))
+        if self.fit is not None and not (isinstance(self.fit, (int, float)) and 0 <= self.fit < float("inf")):
+            raise UsageError(f"fit is {self.fit!r}: it must be a number of inferences per second, or 0")
+        if self.fit is not None and self.objective is not Objective.CROSSBARS:
+            raise UsageError(
+                f"fit takes as many copies as it needs: there is nothing left for the objective {self.objective}",
+                hint="leave one of --fit and --objective out",
+            )
         for name, limits in LIMITS.items():
             if problem := whole_number_problem(getattr(self, name), limits):
                 raise UsageError(f"{name} {problem}")

@@ -106,6 +106,13 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
         Literal["low", "normal", "high"],
         Parameter(help="How hard to search for copies and places: amounts of work, the same on any machine."),
     ] = "normal",
+    fit: Annotated[
+        float | None,
+        Parameter(
+            validator=Number(gte=0),
+            help="Take the smallest chip that makes so many inferences/s; 0: that holds the model.",
+        ),
+    ] = None,
     rounds: Annotated[
         int,
         Parameter(
@@ -168,6 +175,7 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
                 layers_from="" if precision is None else str(precision),
                 objective=Objective(objective),
                 effort=Effort(effort),
+                fit=fit,
                 rounds=rounds,
                 verify=verify,
                 exact_samples=exact_samples,

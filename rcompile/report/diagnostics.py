@@ -35,6 +35,7 @@ def diagnose(result: Result) -> list[Diagnostic]:
         *rounding(result),
         *assumed_fields(result),
         *rounds(result),
+        *smallest_chip(result),
         timing(),
     ]
     order = {"error": 0, "warning": 1, "note": 2}
@@ -365,6 +366,23 @@ def rounds(result: Result) -> list[Diagnostic]:
             message=f"runs in {plan.round_count} rounds: {moving:,} crossbars are written anew for each batch of "
             f"inferences, {placed.quality.round_bytes:,} bytes an inference are kept in between; times do not count it",
             hint="every batch wears the cells: take large batches, more chips, or fewer bits",
+        )
+    ]
+
+
+def smallest_chip(result: Result) -> list[Diagnostic]:
+    """Note that the chip is another than the target's."""
+    if result.options.fit is None:
+        return []
+    hierarchy = result.target.hierarchy
+    return [
+        Diagnostic(
+            severity="note",
+            code="SMALLEST_CHIP",
+            node="",
+            message=f"the smallest chip of {result.target.name}'s tiles that does: {hierarchy.mesh_rows} x "
+            f"{hierarchy.mesh_columns}",
+            hint="",
         )
     ]
 

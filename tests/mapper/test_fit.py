@@ -1,0 +1,52 @@
+"""The smallest chip that holds a model, at a rate."""
+
+import pytest
+from conftest import MODELS
+
+from rcompile.compiler import compile_file
+from rcompile.errors import DoesNotFit, UsageError
+from rcompile.options import Objective, Options
+from rcompile.pipeline import Trace
+from rcompile.targets import resolve_target
+
+TILE = {"hierarchy.crossbars_per_core": "1", "hierarchy.cores_per_tile": "2", "hierarchy.chips": "3"}
+
+
+def fitted(tmp_path, rate: float):
+    """digits_lenet_int8: 4 crossbars; 64 vectors of 8 cycles of 100 ns at most."""
+    return compile_file(
+        MODELS / "digits_lenet_int8.onnx", resolve_target("isaac", TILE), tmp_path / "p.rcx",
+        Options(fit=rate, exact_samples=2), Trace(), data_path=MODELS / "digits_test.npz",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rate", "copies", "mesh"),
+    [
+        (0, [1, 1, 1, 1], (1, 2)),
+        (19_531, [1, 1, 1, 1], (1, 2)),
+        (20_000, [2, 1, 1, 1], (1, 3)),  # 62.5 vectors in 50 us
+        (160_000, [10, 3, 1, 1], (2, 4)),  # 7 vectors in 6.25 us: 15 crossbars, 8 tiles
+        (1_250_000, [64, 16, 1, 1], (6, 7)),  # 82 crossbars, 41 tiles
+    ],
+)
+def test_the_chip_is_as_small_as_the_rate_allows(tmp_path, rate, copies, mesh):
+    result = fitted(tmp_path, rate)
+    hierarchy = result.target.hierarchy
+    assert [item.replicas for item in result.compiled.placed.program.matrices] == copies
+    assert (hierarchy.mesh_rows, hierarchy.mesh_columns, hierarchy.chips) == (*mesh, 1)
+    assert 1 / result.compiled.placed.interval_s >= rate
+    assert result.compiled.target["hierarchy"]["mesh_rows"] == mesh[0]
+    assert result.verified.exact.passed
+
+
+def test_an_impossible_rate_says_what_is_possible(tmp_path):
+    with pytest.raises(
+        DoesNotFit, match=r"2e\+06 inferences/s are wanted; .* at most 1.25e\+06, .* 8 read cycles of 1e-07 s"
+    ):
+        fitted(tmp_path, 2e6)
+
+
+def test_fit_leaves_no_objective():
+    with pytest.raises(UsageError, match="nothing left for the objective latency"):
+        Options(fit=0, objective=Objective.LATENCY)
