@@ -15,6 +15,7 @@ import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, NotImplemented  # noqa: A004
 
 from rcompile.errors import InputError, Origin, RcompileError, UnsupportedError
+from rcompile.frontend.unsigned import with_unsigned_weights
 from rcompile.ir.graph import Array
 
 ERRORS_ONLY = 4
@@ -114,8 +115,10 @@ class Session:
     ) -> str | None:
         """Load into onnxruntime; return what it lacks, if anything."""
         source = str(model) if isinstance(model, Path) else model
+        level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if isinstance(model, bytes) and options.graph_optimization_level == level:
+            source = model = with_unsigned_weights(model)
         if weights and isinstance(model, bytes):
-            level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             if options.graph_optimization_level == level:  # constants that nothing is to look into need no copy
                 options.add_session_config_entry("session.disable_prepacking", "1")
                 source, self._fed = as_inputs(model), weights
