@@ -214,7 +214,7 @@ def verify(
     from rcompile import api
     from rcompile.cli.progress import RichProgress
     from rcompile.pipeline import Trace
-    from rcompile.report.console import plural
+    from rcompile.report.console import plural, rounded
 
     with RichProgress() as progress:
         found = api.verify(
@@ -227,10 +227,9 @@ def verify(
         )
     console = human_console(to_stderr=False)
     rounding = sum(not item.lossless for item in found.compiled.placed.program.matrices)
-    ideal = f"; the converters of {plural(rounding, 'layer')} round, which only the accuracy counts" if rounding else ""
     console.print(
         f"[bold green]PASS[/] {plural(len(found.exact.layers), 'layer')}, each equal to integer arithmetic bit for "
-        f"bit, on {found.exact.samples} of {found.data.samples} samples ({found.data.origin}){ideal}"
+        f"bit, on {found.exact.samples} of {found.data.samples} samples ({found.data.origin}){rounded(rounding)}"
     )
     for name, value in (
         ("quantized model", found.accuracy.quantized_model),

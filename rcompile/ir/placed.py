@@ -98,7 +98,7 @@ class PlacementQuality:
     chip_bytes: int
     chip_bytes_bound: int
     crossbars_bound: int
-    round_bytes: int = 0
+    round_bytes: int
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class PlacedProgram:
     floorplan: Floorplan
     traffic: tuple[Traffic, ...]
     quality: PlacementQuality
-    sharing: Sharing = Sharing.LAYER
+    sharing: Sharing
     stages: tuple[Stage, ...] = ()
     interval_s: float = 0.0
 

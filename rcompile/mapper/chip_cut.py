@@ -29,13 +29,11 @@ class Cut:
     Attributes:
         chip: (tiles,) from 0.
         bytes: between chips, per inference.
-        next_fit_bytes: what filling one chip after the other would send.
         bound: no cut into as few chips sends less.
     """
 
     chip: NDArray[np.int64]
     bytes: int
-    next_fit_bytes: int
     bound: int
 
 
@@ -49,14 +47,13 @@ def cut_into_chips(symmetric: Matrix, mesh: Mesh, effort: Effort) -> Cut:
     """
     tiles, capacity = len(symmetric), mesh.rows * mesh.columns
     chips = -(-tiles // capacity)
-    next_fit = np.arange(tiles) // capacity
     if chips == 1:
-        return Cut(next_fit, 0, 0, 0)
+        return Cut(np.zeros(tiles, np.int64), 0, 0)
     best, bound = swapped(symmetric, capacity, best_runs(symmetric, capacity, chips)), 0
     members = groups(symmetric)
     if len(links(symmetric, members)) * chips <= MOST_TERMS * effort.factor:
         best, bound = solve(symmetric, members, capacity, best, effort)
-    return Cut(best, crossing(symmetric, best), crossing(symmetric, next_fit), bound)
+    return Cut(best, crossing(symmetric, best), bound)
 
 
 def crossing(symmetric: Matrix, chip: NDArray[np.int64]) -> int:

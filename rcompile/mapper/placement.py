@@ -119,7 +119,7 @@ def assign_in_rounds(flows: Matrix, mesh: Mesh, rounds: NDArray[np.int64], resid
         slots, cost = snake, snake_cost
     bound = lattice_bound(symmetric) if mesh.chips == 1 else 0
     chip = slots // (mesh.rows * mesh.columns)
-    cut = Cut(chip, crossing(symmetric, chip), 0, 0)
+    cut = Cut(chip, crossing(symmetric, chip), 0)
     return Assignment(tuple(map(int, slots)), cost, snake_cost, bound, proven=cost == bound, cut=cut)
 
 

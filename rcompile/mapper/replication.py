@@ -31,11 +31,6 @@ class Replication:
     reached: float
     bound: float
 
-    @property
-    def optimal(self) -> bool:
-        """Whether the bound is reached."""
-        return self.reached <= self.bound
-
 
 def one_copy(layers: Sequence[Layer]) -> Replication:
     """Return one copy of each matrix: the fewest crossbars."""

@@ -131,13 +131,9 @@ def print_verdict(report: Report, console: Console) -> None:
     if exact.status == "fail":
         console.print(f"[bold red]FAIL[/] {escape(exact.reason)}")
     else:
-        rounding = sum(not layer.lossless for layer in report.layers)
-        ideal = (
-            f"; the converters of {plural(rounding, 'layer')} round, which only the accuracy counts" if rounding else ""
-        )
         console.print(
             f"[bold green]PASS[/] {plural(len(exact.layers), 'layer')}, each equal to integer arithmetic bit for bit, "
-            f"on {plural(exact.samples, 'sample')}{ideal}"
+            f"on {plural(exact.samples, 'sample')}{rounded(sum(not layer.lossless for layer in report.layers))}"
         )
     if accuracy is not None:
         parts = [
@@ -153,6 +149,11 @@ def print_verdict(report: Report, console: Console) -> None:
             f"against onnxruntime on the quantized model, {plural(accuracy.samples, 'sample')}: {same}"
             f"outputs differ by at most {exact.output_max_abs_difference:.3g}"
         )
+
+
+def rounded(layers: int) -> str:
+    """Say what a PASS leaves out, where converters of some layers round."""
+    return f"; the converters of {plural(layers, 'layer')} round, which only the accuracy counts" if layers else ""
 
 
 def in_rounds(report: Report) -> str:

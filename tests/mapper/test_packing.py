@@ -29,11 +29,15 @@ def program(target):
     m = GraphMaker()
     m.add("Conv", ["x", m.weight("w1", 20, 1, 3, 3)], "a", group=20)
     m.add("Conv", ["a", m.weight("w2", 5, 20, 1, 1)], "y")
-    graph = from_proto(m.model({"x": ["N", 20, 6, 6]}, {"y": ["N", 5, 4, 4]}), "model.onnx")
-    bits = Precision(8, 8)
-    matrices = lower(quantize(graph, dict.fromkeys(needs_ranges(graph, bits), (0.0, 1.0)), bits))
-    found = flip_weights(slice_inputs(partition(matrices, target), target))
+    found = cut(m.model({"x": ["N", 20, 6, 6]}, {"y": ["N", 5, 4, 4]}), target)
     return assign_partial_sums(assign_adcs(found, target, {}.get), target, None)
+
+
+def cut(model, target):
+    """A model in blocks, 8 bits a weight."""
+    graph, bits = from_proto(model, "model.onnx"), Precision(8, 8)
+    matrices = lower(quantize(graph, dict.fromkeys(needs_ranges(graph, bits), (0.0, 1.0)), bits))
+    return flip_weights(slice_inputs(partition(matrices, target), target))
 
 
 def target(sharing: str, **settings):
@@ -81,11 +85,7 @@ def test_groups_of_several_partitions_share_crossbars():
     """8 groups of 144 x 64 cells: a full partition of 128 rows each, and 8 rests of 16 rows, 2 side by side."""
     m = GraphMaker()
     m.add("Conv", ["x", m.weight("w", 128, 16, 3, 3)], "y", group=8)
-    graph = from_proto(m.model({"x": ["N", 128, 6, 6]}, {"y": ["N", 128, 4, 4]}), "model.onnx")
-    bits = Precision(8, 8)
-    matrices = lower(quantize(graph, dict.fromkeys(needs_ranges(graph, bits), (0.0, 1.0)), bits))
-    isaac = resolve_target("isaac")
-    found = flip_weights(slice_inputs(partition(matrices, isaac), isaac))
+    found = cut(m.model({"x": ["N", 128, 6, 6]}, {"y": ["N", 128, 4, 4]}), resolve_target("isaac"))
     packing = pack(found, Sharing.LAYER, Effort.LOW)
     assert (packing.crossbars, packing.bound) == (12, 12)
     assert crossbars_per_copy(found, found.matrices[0]) == 12
