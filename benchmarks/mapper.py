@@ -128,7 +128,7 @@ def measure(name: str) -> Row:
     program = blocks_of(matrices, target)
     packings = {sharing: timed(lambda s=sharing: pack(program, s, Effort.NORMAL)) for sharing in Sharing}
     one_copy = packings[Sharing.LAYER].value.crossbars
-    chips = -(-one_copy // target.crossbars_per_chip)
+    chips = -(-one_copy // target.usable_per_chip)
     several = resolve_target("isaac", {**settings, "hierarchy.chips": str(chips)})
     filled = shortest_interval(layers_of(program, pulses=False), several.crossbars_available).copies
     placed = timed(lambda: place(replicate(program, filled), several, Effort.NORMAL).quality)

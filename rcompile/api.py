@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rcompile.compiler import PASSES, compile_file, data_for
+from rcompile.devices.faults import load_faults
 from rcompile.errors import UsageError, VerificationFailed
 from rcompile.ir import container
 from rcompile.ir.container import Compiled
@@ -21,12 +22,13 @@ from rcompile.verification.verify import Verified, reference_of, verify_file
 DEFAULT_TARGET = "isaac"
 
 
-def compile_model(
+def compile_model(  # noqa: PLR0913 - as many as the command line has
     model: str | Path,
     *,
     target: str | Path | Target = DEFAULT_TARGET,
     data: str | Path | None = None,
     calibration: str | Path | None = None,
+    faults: str | Path | None = None,
     output: str | Path | None = None,
     options: Options | None = None,
     trace: Trace | None = None,
@@ -39,6 +41,7 @@ def compile_model(
         target: a preset's name, a .toml file, or a Target.
         data: an .npz file to verify on: one array per model input, samples along axis 0, optional `labels`.
         calibration: an .npz file for the activation ranges of a float model; without, `data` is used.
+        faults: an .npz file with what of a die does not work: it is avoided, and the accuracy on the die is measured.
         output: the folder to write; without, `<model stem>.rcompile` in the current folder.
         options: choices, else the defaults.
         trace: records and shows what happens.
@@ -64,6 +67,7 @@ def compile_model(
             trace,
             data_path=Path(data) if data else None,
             calibration_path=Path(calibration) if calibration else None,
+            faults_path=Path(faults) if faults else None,
         )
         report = build_report(
             result,
@@ -98,6 +102,7 @@ def verify(
     exact_samples: int = 0,
     seed: int = 0,
     adc_bits: int | None = None,
+    faults: str | Path | None = None,
     trace: Trace | None = None,
 ) -> Verified:
     """Verify a program file on data, from the file alone.
@@ -107,6 +112,7 @@ def verify(
         data: an .npz file; without, seeded random inputs.
         exact_samples: samples of the exact comparison; 0: as many as the work limit allows.
         seed: of random inputs.
+        faults: an .npz file with what of a die does not work: the accuracy on the die is measured, too.
         adc_bits: resolution that adjustable converters are lowered to, without mapping again.
         trace: records and shows what happens.
 
@@ -116,7 +122,14 @@ def verify(
     path = program_file(Path(program))
     graph, matrices = reference_of(container.load(path))
     samples = data_for(graph, Path(data) if data else None) or random_data(graph, seed, None, matrices.macs)
-    found = verify_file(path, samples, trace or Trace(), exact_samples=exact_samples, adc_bits=adc_bits)
+    found = verify_file(
+        path,
+        samples,
+        trace or Trace(),
+        exact_samples=exact_samples,
+        adc_bits=adc_bits,
+        faults=load_faults(Path(faults)) if faults else None,
+    )
     if not found.exact.passed:
         raise VerificationFailed(f"the program computes something else than its model: {found.exact.first_failure()}")
     return found

@@ -2,11 +2,12 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rcompile.calibration import Chosen, Samples, Seen, in_batches
 from rcompile.devices import IDEAL
+from rcompile.devices.faults import FaultMap, load_faults
 from rcompile.errors import InternalError, Origin, RcompileError, UnsupportedError, UsageError
 from rcompile.frontend.blame import blame
 from rcompile.frontend.calibrate import calibrate
@@ -20,12 +21,14 @@ from rcompile.ir.crossbar import CrossbarProgram
 from rcompile.ir.graph import Graph
 from rcompile.ir.matrix import MatrixProgram
 from rcompile.ir.placed import PlacedProgram
+from rcompile.mapper.faults import with_spares
 from rcompile.mapper.fit import copies_for, fitted
 from rcompile.mapper.replication import Replication, cost, one_copy, shortest_interval, shortest_latency
 from rcompile.mapper.timing import layers_of
 from rcompile.options import Objective, Options
 from rcompile.passes.assign_adcs import assign_adcs
 from rcompile.passes.assign_partial_sums import assign_partial_sums
+from rcompile.passes.avoid_faults import avoid_faults
 from rcompile.passes.canonicalize import canonicalize
 from rcompile.passes.expand import expand
 from rcompile.passes.flip_weights import flip_weights
@@ -49,9 +52,24 @@ from rcompile.verification.verify import verify_file
 
 PASSES = (
     fold_constants, expand, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, flip_weights,
-    assign_adcs, assign_partial_sums, replicate, place, schedule,
+    assign_adcs, assign_partial_sums, replicate, place, avoid_faults, schedule,
 )  # fmt: skip
 """In the order in which they run."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was given beside the model.
+
+    Attributes:
+        data: samples to verify on; None: random ones are drawn.
+        calibration: samples for the ranges of activations and converters; None: those of `data`.
+        faults: of the die; None where any will do.
+    """
+
+    data: DataSet | None
+    calibration: DataSet | None
+    faults: FaultMap | None
 
 
 def compile_file(
@@ -63,6 +81,7 @@ def compile_file(
     *,
     data_path: Path | None = None,
     calibration_path: Path | None = None,
+    faults_path: Path | None = None,
 ) -> Result:
     """Compile an ONNX file, write program.rcx, then verify what was written by executing it.
 
@@ -74,6 +93,7 @@ def compile_file(
         trace: records what happens.
         data_path: samples to verify on; without, seeded random ones.
         calibration_path: samples for the activation ranges of a float model; without, those of `data_path`.
+        faults_path: what of the die does not work; it is avoided, and the accuracy on the die is measured.
     """
     with trace.phase("load"):
         source = Source(options.dimensions, weightless=options.weightless, seed=options.seed)
@@ -81,13 +101,14 @@ def compile_file(
             graph = load(path, source)
             require_tensors(graph)
         sha256 = file_digest(path)
-        data = data_for(graph, data_path)
-        calibration = data_for(graph, calibration_path)
+        given = Given(
+            data_for(graph, data_path), data_for(graph, calibration_path), die_faults(faults_path, target, options)
+        )
+        if given.faults is not None:
+            target = with_spares(target, given.faults)
 
     with blamed(path):
-        compiled, target, origins, replication = compile_graph(
-            graph, path, source, target, options, trace, data, calibration
-        )
+        compiled, target, origins, replication = compile_graph(graph, path, source, target, options, trace, given)
     with trace.phase("write"):
         program_hash = container.save(compiled, program_path)
     came_quantized, macs = compiled.quantized_by == "model", compiled.placed.program.source.macs
@@ -96,10 +117,17 @@ def compile_file(
 
     verified = None
     if options.verify and not options.weightless:
-        samples = data or random_data(graph, options.seed, calibration, macs)
+        samples = given.data or random_data(graph, options.seed, given.calibration, macs)
         original = None if came_quantized or needs_conversion(graph) else FloatModel(path, graph)
         with blamed(path):
-            verified = verify_file(program_path, samples, trace, exact_samples=options.exact_samples, original=original)
+            verified = verify_file(
+                program_path,
+                samples,
+                trace,
+                exact_samples=options.exact_samples,
+                original=original,
+                faults=given.faults,
+            )
     return Result(
         path=path,
         sha256=sha256,
@@ -113,7 +141,19 @@ def compile_file(
         replication=replication,
         ignored=ignored(options, calibration_path, origins) if came_quantized else (),
         verified=verified,
+        faults=given.faults,
     )
+
+
+def die_faults(path: Path | None, target: Target, options: Options) -> FaultMap | None:
+    """Read a die's fault map, which must fit the target."""
+    if path is None:
+        return None
+    if options.fit is not None:
+        raise UsageError("--faults is of a die that exists, --fit designs one", hint="leave one of them out")
+    faults = load_faults(path)
+    faults.require_on(target.positions, *target.lines)
+    return faults
 
 
 def require_tensors(graph: Graph) -> None:
@@ -149,8 +189,7 @@ def compile_graph(
     target: Target,
     options: Options,
     trace: Trace,
-    data: DataSet | None,
-    calibration: DataSet | None,
+    given: Given,
 ) -> tuple[Compiled, Target, Origins, Replication]:
     """Compile a graph that was read from `path`.
 
@@ -159,12 +198,12 @@ def compile_graph(
     """
     simple = simplify(graph, trace)
     quantized, ranges_from = quantize_floats(
-        simple, options, trace, Samples(simple, calibration, data, options.seed).chosen
+        simple, options, trace, Samples(simple, given.calibration, given.data, options.seed).chosen
     )
     matrices = require_mapped(trace.run(lower, quantized))
     options.precision.require_matches((matrix.name for matrix in matrices.matrices), options.layers_from)
-    samples = Samples(quantized, calibration, data, options.seed).chosen
-    placed, target, replication, converters_from = map_matrices(matrices, target, options, trace, samples)
+    samples = Samples(quantized, given.calibration, given.data, options.seed).chosen
+    placed, target, replication, converters_from = map_matrices(matrices, target, options, trace, samples, given.faults)
 
     came_quantized = quantized is simple
     as_written = came_quantized and not needs_conversion(graph) and not options.weightless
@@ -202,7 +241,12 @@ def quantize_floats(graph: Graph, options: Options, trace: Trace, samples: Chose
 
 
 def map_matrices(
-    matrices: MatrixProgram, target: Target, options: Options, trace: Trace, samples: Chosen
+    matrices: MatrixProgram,
+    target: Target,
+    options: Options,
+    trace: Trace,
+    samples: Chosen,
+    faults: FaultMap | None = None,
 ) -> tuple[PlacedProgram, Target, Replication, str]:
     """Cut integer matrices into blocks and put them on the target's crossbars.
 
@@ -223,6 +267,8 @@ def map_matrices(
     if options.fit is not None:
         target = fitted(program, target, options.effort)
     placed = trace.run(place, program, target, options.effort, options.rounds)
+    if faults is not None:
+        placed = trace.run(avoid_faults, placed, faults, target)
     return trace.run(schedule, placed, target), target, replication, seen.origin
 
 

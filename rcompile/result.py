@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rcompile.devices import Device
+from rcompile.devices.faults import FaultMap
 from rcompile.ir.container import Compiled
 from rcompile.ir.graph import Graph
 from rcompile.mapper.replication import Replication
@@ -38,6 +39,7 @@ class Result:
         origins: where ranges come from.
         replication: how many copies of each matrix, and the bound on what they reach.
         ignored: what the user asked for that does not apply to a model that came quantized.
+        faults: of the die that the program is for; None without one.
         verified: None where verification was switched off.
     """
 
@@ -53,3 +55,4 @@ class Result:
     replication: Replication
     ignored: tuple[str, ...]
     verified: Verified | None
+    faults: FaultMap | None = None

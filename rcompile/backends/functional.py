@@ -1,16 +1,18 @@
 """The fast engine, for programs whose converters lose nothing.
 
-Where no ADC can clip, the column sums of all slices and cycles recombine to one product with the weights that the
-cells hold. Those are read back from the programmed crossbars, block by block, so that a mapping error is seen here
-as it is by the reference, to which this engine is equal bit for bit (tests/backends).
+Where no ADC can clip (range_analysis.py), the column sums of all slices and cycles recombine to one product with the
+weights that the cells hold. Those are read back from the programmed crossbars, block by block, so that a mapping error
+is seen here as it is by the reference, to which this engine is equal bit for bit (tests/backends).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rcompile.backends.cells import Crossbars, block_flips, cuts_within
+from rcompile.backends.chip import Chip
 from rcompile.backends.correction import copy_of_vector, corrected
+from rcompile.backends.range_analysis import is_one_product
 from rcompile.errors import InternalError
+from rcompile.ir.cells import block_flips, cuts_within
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import SignScheme
 from rcompile.ir.placed import PlacedProgram
@@ -26,7 +28,7 @@ class Functional:
 
     Args:
         placed: the program.
-        crossbars: its cells, where another engine has them already.
+        chip: that it runs on; without, one whose cells hold what is written.
         keep: keep what was read back for the next vectors; else only one matrix is held at a time.
         ideal_converters: take sums as they are, whatever converters the program has.
     """
@@ -36,7 +38,7 @@ class Functional:
     def __init__(
         self,
         placed: PlacedProgram,
-        crossbars: Crossbars | None = None,
+        chip: Chip | None = None,
         *,
         keep: bool = True,
         ideal_converters: bool = False,
@@ -44,13 +46,14 @@ class Functional:
         self._keep = keep
         self._ideal = ideal_converters
         self.placed = placed
-        self.crossbars = crossbars or Crossbars(placed)
+        self.chip = chip or Chip(placed)
+        self._products: dict[int, bool] = {}
         self._weights: dict[tuple[int, int], np.ndarray] = {}
 
     def accumulate(self, index: int, vectors: np.ndarray) -> NDArray[np.int64]:
         """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""
         item = self.placed.program.matrices[index]
-        if not self._ideal and not item.lossless:
+        if not self.can_run(index):
             raise InternalError(f"{item.matrix.name} rounds its sums: the functional engine cannot run it")
         inputs = item.presented.inputs_of(vectors)
         sums = np.empty((len(vectors), item.matrix.groups, item.matrix.columns))
@@ -62,6 +65,14 @@ class Functional:
             sums *= 2  # as its pairs of cells add up
         return corrected(item, sums[None], inputs)
 
+    def can_run(self, index: int) -> bool:
+        """Tell whether a matrix computes one product with what its cells hold."""
+        if self._ideal:
+            return True
+        if index not in self._products:
+            self._products[index] = is_one_product(self.placed, self.chip, index)
+        return self._products[index]
+
     def effective_weights(self, index: int, replica: int) -> np.ndarray:
         """Return what the cells of one copy hold, recombined: (G, K, N), codes[0] - codes[1]."""
         if (index, replica) not in self._weights:
@@ -72,10 +83,11 @@ class Functional:
 
     def _read_back(self, index: int, replica: int) -> np.ndarray:
         item = self.placed.program.matrices[index]
-        width = item.encoding.code_bits + 1  # with a sign
+        # with a sign; a cell that is stuck may hold more than its slice
+        width = item.encoding.code_bits + 1 if not self.chip.faulty else item.encoding.code_bits + 8
         total = np.zeros(item.matrix.weights.shape, np.int8 if width <= 8 else np.int16 if width <= 16 else np.int32)
-        for crossbar, blocks in self.crossbars.of(index, replica):
-            image = self.crossbars.levels(crossbar)
+        for crossbar, blocks in self.chip.of(index, replica):
+            image = self.chip.levels(crossbar)
             for block, place in zip(self.placed.program.blocks[blocks], self.placed.places[blocks], strict=True):
                 rows = slice(block["row_start"], block["row_stop"])
                 columns = slice(block["column_start"], block["column_stop"])

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from rcompile.backends.chip import Chip
 from rcompile.backends.functional import Functional
 from rcompile.backends.reference import Reference
 from rcompile.ir.placed import PlacedProgram
@@ -13,17 +14,18 @@ class Mixed:
 
     Args:
         placed: the program.
+        chip: that it runs on; without, one whose cells hold what is written.
         keep: see Functional.
     """
 
     name = "mixed"
 
-    def __init__(self, placed: PlacedProgram, *, keep: bool = True) -> None:
+    def __init__(self, placed: PlacedProgram, chip: Chip | None = None, *, keep: bool = True) -> None:
         self.placed = placed
-        self._reference = Reference(placed)
-        self._functional = Functional(placed, self._reference.crossbars, keep=keep)
+        self._reference = Reference(placed, chip)
+        self._functional = Functional(placed, self._reference.chip, keep=keep)
 
     def accumulate(self, index: int, vectors: np.ndarray) -> NDArray[np.int64]:
         """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""
-        lossless = self.placed.program.matrices[index].lossless
-        return (self._functional if lossless else self._reference).accumulate(index, vectors)
+        fast = self._functional.can_run(index)
+        return (self._functional if fast else self._reference).accumulate(index, vectors)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rcompile.backends.cells import Crossbars, block_flips
+from rcompile.backends.chip import Chip
+from rcompile.ir.cells import block_flips
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import SignScheme
 from rcompile.ir.graph import Array
@@ -114,11 +115,11 @@ class Readout:
 
 
 def readouts(
-    item: CrossbarMatrix, placed: PlacedProgram, crossbars: Crossbars, index: int, replica: int
+    item: CrossbarMatrix, placed: PlacedProgram, chip: Chip, index: int, replica: int
 ) -> Iterator[list[Readout]]:
     """Yield what is read together of one copy of a matrix: a crossbar, or two whose columns are subtracted."""
     table, places = placed.program.blocks, placed.places
-    found = list(crossbars.of(index, replica))
+    found = list(chip.of(index, replica))
     read = {crossbar: [Reading.of(item, table[b], places[b]) for b in blocks] for crossbar, blocks in found}
     minus: dict[tuple[int, int, int, int], Reading] = {}
     if item.analog and item.encoding.scheme.block_polarities == 2:

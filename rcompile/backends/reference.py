@@ -9,12 +9,13 @@ sums are exact in any order. docs/semantics.md gives the formulas, in the same o
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
-from rcompile.backends.cells import Crossbars
+from rcompile.backends.chip import Chip
 from rcompile.backends.correction import copy_of_vector, corrected
 from rcompile.backends.reading import Readout, readouts
 from rcompile.ir.converter import convert
@@ -38,14 +39,15 @@ class Reference:
 
     Args:
         placed: the program.
+        chip: that it runs on; without, one whose cells hold what is written.
         ideal_converters: take the sums of layers that round them as they are: what the mapping alone computes.
     """
 
     name = "reference"
 
-    def __init__(self, placed: PlacedProgram, *, ideal_converters: bool = False) -> None:
+    def __init__(self, placed: PlacedProgram, chip: Chip | None = None, *, ideal_converters: bool = False) -> None:
         self.placed = placed
-        self.crossbars = Crossbars(placed)
+        self.chip = chip or Chip(placed)
         self._ideal = ideal_converters
         self._groups: dict[tuple[int, int], list[list[Readout]]] = {}
 
@@ -67,7 +69,7 @@ class Reference:
         for replica in np.unique(copy_of_vector(item, positions)).tolist():
             self._readouts(index, replica)  # before the threads that read them
         # narrow products gain nothing from threads inside BLAS; chunks are independent and their sums exact
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        with thread_pools().limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
             chunks = (slice(start, start + count) for start in starts)
             return np.concatenate(list(pool.map(lambda s: self._chunk(index, vectors[s], positions[s]), chunks)))
 
@@ -99,7 +101,7 @@ class Reference:
         if (index, replica) not in self._groups:
             self._groups = {key: found for key, found in self._groups.items() if key[0] == index}
             item = self.placed.program.matrices[index]
-            self._groups[index, replica] = list(readouts(item, self.placed, self.crossbars, index, replica))
+            self._groups[index, replica] = list(readouts(item, self.placed, self.chip, index, replica))
         return self._groups[index, replica]
 
     def _read(self, item: CrossbarMatrix, group: list[Readout], inputs: Array, sums: Array) -> None:
@@ -114,7 +116,7 @@ class Reference:
         kind = exact_float(item)
         arrays = {readout.reading.crossbar for readout in group}
         arrays |= {readout.minus.crossbar for readout in group if readout.minus is not None}
-        cells = {crossbar: self.crossbars.levels(crossbar).T.astype(kind) for crossbar in arrays}
+        cells = {crossbar: self.chip.levels(crossbar).T.astype(kind) for crossbar in arrays}
         for cycle, input_slice in enumerate(item.presented.slices):
             digits = input_slice.of(inputs)
             for read in reads(group, one_at_a_time=self.placed.takes_turns):
@@ -147,6 +149,12 @@ class Reference:
         value = reading.true_sums(convert(plain, low, step, origin, top), digits, section, top_digit)
         skipped = top == 0
         return np.where(skipped[:, None], value.dtype.type(0), value) if skipped.any() else value
+
+
+@cache
+def thread_pools() -> ThreadpoolController:
+    """Return what limits the threads of libraries; finding them takes milliseconds."""
+    return ThreadpoolController()
 
 
 def exact_float(item: CrossbarMatrix) -> type[np.float32 | np.float64]:

@@ -26,7 +26,7 @@ class SpotCheck:
         self.placed = placed
         self._share = share
         self._reference = Reference(placed, ideal_converters=True)
-        self._functional = Functional(placed, self._reference.crossbars, keep=False, ideal_converters=True)
+        self._functional = Functional(placed, self._reference.chip, keep=False, ideal_converters=True)
 
     def accumulate(self, index: int, vectors: np.ndarray) -> NDArray[np.int64]:
         """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""

@@ -38,6 +38,10 @@ Data = Annotated[
     Path | None,
     Parameter(help="Samples to verify on: .npz, one array per model input, samples along axis 0, optional 'labels'."),
 ]
+Faults = Annotated[
+    Path | None,
+    Parameter(help="What of a die does not work: .npz of stuck cells, dead rows, columns and crossbars."),
+]
 ExactSamples = Annotated[
     int,
     Parameter(validator=Number(gte=0), help="Samples to compare crossbar by crossbar; 0: what some seconds allow."),
@@ -87,6 +91,7 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
         Path | None,
         Parameter(help="Samples for the activation ranges of a float model: .npz; default: those of --data."),
     ] = None,
+    faults: Faults = None,
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="The folder to write; default: MODEL.rcompile.")
     ] = None,
@@ -167,6 +172,7 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
             target=resolve_target(target, parse_settings(set_)),
             data=data,
             calibration=calibration,
+            faults=faults,
             output=folder,
             options=Options(
                 weight_bits=bits.weight_bits,
@@ -207,6 +213,7 @@ def verify(
             validator=Number(gte=1, lte=24), help="Lower adjustable converters to so many bits (adc.adjustable)."
         ),
     ] = None,
+    faults: Faults = None,
     seed: Seed = 0,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
@@ -223,6 +230,7 @@ def verify(
             exact_samples=exact_samples,
             seed=seed,
             adc_bits=adc_bits,
+            faults=faults,
             trace=Trace(progress=progress),
         )
     console = human_console(to_stderr=False)
@@ -235,6 +243,7 @@ def verify(
         ("quantized model", found.accuracy.quantized_model),
         ("mapped program", found.accuracy.mapped_program),
         ("same top-1 as onnxruntime", found.accuracy.agreement),
+        (f"on the die of {faults}", found.on_die),
     ):
         if value is not None:
             console.print(f"{name}: {100 * value:.2f} %")

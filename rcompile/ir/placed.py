@@ -14,6 +14,24 @@ PLACE = np.dtype([("crossbar", "<i4"), ("row", "<i4"), ("column", "<i4")])
 """One row per block: the crossbar, and the row and column of the block's first cell."""
 
 
+@dataclass(frozen=True)
+class Wiring:
+    """Which lines of each crossbar carry what, where the lines have been chosen: rows (crossbars, R), columns (.., C).
+
+    Row r of a place is line rows[crossbar, r] of the crossbar, which may have more lines than that: spare ones.
+    """
+
+    rows: NDArray[np.uint16]
+    columns: NDArray[np.uint16]
+
+    def verify(self, crossbars: int, size: tuple[int, int]) -> None:
+        """Check that each crossbar has its lines, each at most once."""
+        for lines, count in zip((self.rows, self.columns), size, strict=True):
+            require(lines.shape == (crossbars, count), "a crossbar's lines are not all chosen")
+            ordered = np.sort(lines, axis=1)
+            require((ordered[:, 1:] != ordered[:, :-1]).all(), "a line of a crossbar is used twice")
+
+
 class Sharing(StrEnum):
     """What may share a crossbar, beside the slices and polarities of a partition, which read the same inputs.
 
@@ -129,6 +147,7 @@ class PlacedProgram:
         sharing: what may share a crossbar.
         stages: when each matrix computes; empty until `schedule`.
         interval_s: time between two inferences: of the busiest crossbar.
+        wiring: lines that were chosen to avoid faults; None: each row and column is the line of its number.
     """
 
     program: CrossbarProgram
@@ -140,6 +159,7 @@ class PlacedProgram:
     sharing: Sharing
     stages: tuple[Stage, ...] = ()
     interval_s: float = 0.0
+    wiring: Wiring | None = None
 
     @property
     def crossbars(self) -> int:
@@ -163,6 +183,11 @@ class PlacedProgram:
     def tile_of(self, crossbars: NDArray[np.integer]) -> NDArray[np.integer]:
         """Return the used tile that holds each crossbar."""
         return crossbars // self.floorplan.crossbars_per_tile
+
+    def position_of(self, crossbar: int) -> int:
+        """Return where on the chips a crossbar is: its slot times the crossbars of a tile, plus its place there."""
+        tile, place = divmod(crossbar, self.floorplan.crossbars_per_tile)
+        return self.floorplan.slots[tile] * self.floorplan.crossbars_per_tile + place
 
     def verify(self) -> None:
         """Check that blocks stay inside their crossbars, apart from each other, and are reduced once."""
@@ -189,6 +214,8 @@ class PlacedProgram:
             require(rows_have_one_partition(blocks, places, bottom), "two partitions share a row of a crossbar")
         if self.sharing is Sharing.LAYER:
             require(crossbars_hold_one_copy(blocks, places), "two copies or layers share a crossbar")
+        if self.wiring is not None:
+            self.wiring.verify(self.crossbars, (program.crossbar_rows, program.crossbar_columns))
 
     def __str__(self) -> str:
         shared = "" if self.sharing is Sharing.LAYER else f", shared {self.sharing}"
@@ -200,10 +227,20 @@ class PlacedProgram:
         for block, place in zip(self.program.blocks, self.places, strict=True):
             text = self.program.block_text(block)
             lines.append(f"  {text} -> crossbar {place['crossbar']} [{place['row']}, {place['column']}]")
+        if self.wiring is not None:
+            for crossbar in np.unique(self.places["crossbar"]):
+                rows, columns = self.wiring.rows[crossbar], self.wiring.columns[crossbar]
+                lines.append(f"  crossbar {crossbar} on lines {runs(rows)} x {runs(columns)}")
         for stage in self.stages:
             name = self.program.matrices[stage.matrix].matrix.name
             lines.append(f"  stage {name} {stage.start_s:.9g}..{stage.stop_s:.9g} s")
         return "\n".join(lines)
+
+
+def runs(lines: NDArray[np.integer]) -> str:
+    """Describe a sequence of lines by its runs, first:stop."""
+    borders = np.flatnonzero(np.diff(lines.astype(np.int64)) != 1) + 1
+    return " ".join(f"{part[0]}:{part[-1] + 1}" for part in np.split(lines, borders))
 
 
 def crossbars_that_share_columns(places: NDArray[np.void], right: NDArray[np.integer]) -> NDArray[np.int32]:

@@ -43,7 +43,7 @@ def copies_for(layers: Sequence[Layer], rate: float, cycle_s: float, at: Origin)
 def fitted(program: CrossbarProgram, target: Target, effort: Effort) -> Target:
     """Return the target with one chip of as few tiles as hold a program, as square as they can be."""
     crossbars = pack(program, Sharing(target.crossbar.sharing), effort).crossbars
-    tiles = -(-crossbars // target.crossbars_per_tile)
+    tiles = -(-crossbars // target.usable_per_tile)
     rows = isqrt(tiles)
     hierarchy = replace(target.hierarchy, mesh_rows=rows, mesh_columns=-(-tiles // rows), chips=1)
     return replace(target, hierarchy=hierarchy)

@@ -43,8 +43,8 @@ def rounds_of(program: CrossbarProgram, target: Target, packing: Packing, most: 
     last = np.zeros(len(program.matrices), np.int64)
     np.maximum.at(last, matrix, crossbars + 1)
     spans = np.stack([np.concatenate([[0], last[:-1]]), last], axis=1)
-    tiles = target.crossbars_available // target.crossbars_per_tile
-    return cut_into_rounds(program, spans, target.crossbars_per_tile, tiles, most)
+    tiles = target.hierarchy.chips * target.tiles_per_chip
+    return cut_into_rounds(program, spans, target.usable_per_tile, tiles, most)
 
 
 def cut_into_rounds(
@@ -135,16 +135,14 @@ def bytes_kept(program: CrossbarProgram, spans: NDArray[np.int64], place: int) -
     return total
 
 
-def numbered(
-    packing: Packing, cut: Rounds | None, per_tile: int
-) -> tuple[NDArray[np.void], int, NDArray[np.int64], int]:
-    """Return places, how many numbers crossbars have, the round of each tile, and the first resident tile.
+def numbered(packing: Packing, cut: Rounds | None, per_tile: int) -> tuple[NDArray[np.void], NDArray[np.int64], int]:
+    """Return places, the round of each tile, and the first resident tile.
 
     Each round, and what stays in all of them, starts with a tile of its own.
     """
     if cut is None:
         tiles = -(-packing.crossbars // per_tile)
-        return packing.places, packing.crossbars, np.zeros(tiles, np.int64), 0
+        return packing.places.copy(), np.zeros(tiles, np.int64), 0
     borders = np.array([*cut.starts, cut.resident])
     sizes = np.diff([*borders, packing.crossbars])
     tiles_of = -(-sizes // per_tile)
@@ -154,4 +152,4 @@ def numbered(
     places["crossbar"] += (first[run] * per_tile - borders[run]).astype(np.int32)
     last = len(cut.starts) - 1
     rounds = np.repeat(np.minimum(np.arange(len(borders)), last), tiles_of)
-    return places, int(places["crossbar"].max()) + 1, rounds, int(first[-1])
+    return places, rounds, int(first[-1])

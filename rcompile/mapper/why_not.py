@@ -17,7 +17,7 @@ ROUNDS_TRIED = (*range(2, 13), 16, 32, 64, 256, 1024)
 
 def refuse(program: CrossbarProgram, target: Target, packing: Packing, effort: Effort, rounds: int) -> NoReturn:
     """Say that there are too few crossbars, and which levers help, and how much."""
-    need, per_chip, have = packing.crossbars, target.crossbars_per_chip, target.crossbars_available
+    need, per_chip, have = packing.crossbars, target.usable_per_chip, target.crossbars_available
     costs = {item.matrix.name: crossbars_per_copy(program, item) * item.replicas for item in program.matrices}
     largest = sorted(costs, key=lambda name: -costs[name])[:3]
     terms = " + ".join(f"{costs[name]} ({name})" for name in largest)
@@ -34,7 +34,7 @@ def refuse(program: CrossbarProgram, target: Target, packing: Packing, effort: E
 
 def levers(program: CrossbarProgram, target: Target, packing: Packing, effort: Effort, rounds: int) -> Iterator[str]:
     """Yield what would make a program fit, with sizes."""
-    chips = -(-packing.crossbars // target.crossbars_per_chip)
+    chips = -(-packing.crossbars // target.usable_per_chip)
     yield f"use {chips} chips (--set hierarchy.chips={chips})"
     yield from more_rounds(program, target, packing, rounds)
     yield from looser_sharing(program, target, packing.crossbars, effort)

@@ -35,7 +35,9 @@ def place(program: CrossbarProgram, target: Target, effort: Effort = Effort.NORM
         cut = rounds_of(program, target, packing, rounds)
         if cut is None:
             refuse(program, target, packing, effort, rounds)
-    places, used, tile_rounds, resident = numbered(packing, cut, per_tile)
+    places, tile_rounds, resident = numbered(packing, cut, target.usable_per_tile)
+    tile, place = np.divmod(places["crossbar"], target.usable_per_tile)
+    places["crossbar"] = tile * per_tile + place  # spare ones count, too
     tiles = len(tile_rounds)
     flows = tile_flows(program, places, per_tile, tiles)
     if cut is None:
@@ -55,7 +57,7 @@ def place(program: CrossbarProgram, target: Target, effort: Effort = Effort.NORM
             mesh_rows=hierarchy.mesh_rows,
             mesh_columns=hierarchy.mesh_columns,
             chips=hierarchy.chips,
-            crossbars_used=used,
+            crossbars_used=int(places["crossbar"].max()) + 1,
             slots=found.slots,
             rounds=tuple(tile_rounds.tolist()),
             resident=resident,

@@ -14,6 +14,7 @@ from rcompile.ir.graph import Value
 from rcompile.ir.placed import PlacedProgram, Sharing
 from rcompile.options import Objective
 from rcompile.report.diagnostics import diagnose
+from rcompile.report.faults import fault_info
 from rcompile.report.schema import (
     SCHEMA_VERSION,
     Accuracy,
@@ -38,6 +39,7 @@ from rcompile.report.schema import (
     TileInfo,
     Tool,
     Totals,
+    Trial,
     Verification,
 )
 from rcompile.result import Result
@@ -304,6 +306,7 @@ def mapping(result: Result) -> Mapping:
             chip_bytes_bound=quality.chip_bytes_bound,
             round_bytes=quality.round_bytes,
         ),
+        faults=None if result.faults is None else fault_info(placed, result.faults, result.target.lines),
         tiles=[
             TileInfo(
                 tile=tile,
@@ -370,8 +373,8 @@ def verification(result: Result) -> Verification:
         ideal=found.accuracy.mapped_program,
         agreement=found.accuracy.agreement,
         quantization_error=found.accuracy.quantization_error,
-        trials=[],
-        mean=None,
+        trials=[] if found.on_die is None else [Trial(seed=result.options.seed, value=found.on_die)],
+        mean=found.on_die,
         ci95=None,
         snr_db_per_layer=None,
     )

@@ -60,6 +60,7 @@ def print_summary(report: Report, console: Console, output: str) -> None:
         if item.hint and item.severity != "note":
             console.print(f"  [dim]hint: {escape(item.hint)}[/]", highlight=False)
     print_verdict(report, console)
+    print_faults(report, console)
     console.print(f"wrote {escape(output)}: program.rcx, report.json, report.html", highlight=False)
 
 
@@ -149,6 +150,22 @@ def print_verdict(report: Report, console: Console) -> None:
             f"against onnxruntime on the quantized model, {plural(accuracy.samples, 'sample')}: {same}"
             f"outputs differ by at most {exact.output_max_abs_difference:.3g}"
         )
+
+
+def print_faults(report: Report, console: Console) -> None:
+    """Print what a die's faults do to weights and accuracy."""
+    faults, accuracy = report.mapping.faults, report.verification.accuracy
+    if faults is None:
+        return
+    console.print(
+        f"die of {escape(faults.file)}: {plural(faults.stuck_cells, 'stuck cell')} in the crossbars used; weights are "
+        f"off by {100 * faults.weight_error:.2g} % (RMS); with lines in the order of their numbers they were by "
+        f"{100 * faults.in_order_error:.2g} %",
+        highlight=False,
+    )
+    if accuracy is not None and accuracy.mean is not None:
+        name = "top-1" if accuracy.metric == "top1" else "same top-1 as onnxruntime"
+        console.print(f"{name} on this die: {100 * accuracy.mean:.2f} % ({plural(accuracy.samples, 'sample')})")
 
 
 def rounded(layers: int) -> str:

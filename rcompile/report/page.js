@@ -239,6 +239,9 @@
     if (accuracy !== null && accuracy.agreement !== null) {
       scores.push(["Same top-1 as onnxruntime", accuracy.agreement]);
     }
+    if (accuracy !== null && report.mapping.faults) {
+      scores.push(["On the die with its faults", accuracy.mean]);
+    }
     add(document.getElementById("headline"),
       h("h1", {}, model.name),
       h("p", { class: "lead wrap" }, "Compiled for ", h("b", {}, target.name || "an unnamed target"),
@@ -1037,9 +1040,9 @@
       ["Mapped program", share(accuracy.ideal)],
       ["Same top-1 as onnxruntime", share(accuracy.agreement)],
       ["Change by quantization (relative RMS of the outputs)", share(accuracy.quantization_error)],
-      ...(accuracy.mean === null ? [] : [["Mean of trials", percent(accuracy.mean, 2)]]),
+      ...(accuracy.mean === null ? [] : [[report.mapping.faults ? "On the die with its faults" : "Mean of trials", percent(accuracy.mean, 2)]]),
       ...(accuracy.ci95 === null ? [] : [["95 % confidence", `${percent(accuracy.ci95[0], 2)} to ${percent(accuracy.ci95[1], 2)}`]]),
-      ...(accuracy.trials.length === 0 ? [] : [["Trials", accuracy.trials.map((t) => `seed ${t.seed}: ${percent(t.value, 2)}`).join(", ")]]),
+      ...(accuracy.trials.length < 2 ? [] : [["Trials", accuracy.trials.map((t) => `seed ${t.seed}: ${percent(t.value, 2)}`).join(", ")]]),
     ]));
     const noise = accuracy !== null && accuracy.snr_db_per_layer !== null ? accuracy.snr_db_per_layer : null;
     const units = { step: "quantization steps", range: "of the range" };
@@ -1061,7 +1064,7 @@
   const OBJECTIVES = { crossbars: "fewest crossbars", throughput: "shortest interval", latency: "shortest latency" };
 
   function mapping() {
-    const { packing, placement, replication, rounds, deterministic_hash: hash } = report.mapping;
+    const { packing, placement, replication, rounds, faults, deterministic_hash: hash } = report.mapping;
     const above = (value, bound) => (bound > 0 ? `${Number((100 * (value / bound - 1)).toFixed(1))}${NBSP}% above the bound` : "no positive bound");
     const bars = (rows, show, label) => {
       const most = Math.max(...rows.map(([, v]) => v), 1e-30);
@@ -1096,6 +1099,10 @@
         ...(replication.bound_s === null ? [] : [[`Lower bound of the ${replication.objective === "latency" ? "latency" : "interval"}`, `${si(replication.bound_s, "s")} ${replication.optimal ? "(met: proven optimal)" : "(not met: not proven)"}`]]),
         ["Copies", layers.some((l) => l.replicas > 1) ? `up to ${count(Math.max(...layers.map((l) => l.replicas)))} of a layer` : "one of each layer"],
         ...(rounds > 1 ? [["Rounds", `${count(rounds)}, with ${bytes(placement.round_bytes)} kept in between per inference`]] : [])])),
+      faults && h("div", { class: "panel" }, h("h3", {}, "Faults of the die"), pairs([
+        ["Fault map", faults.file], ["Stuck cells in the crossbars used", count(faults.stuck_cells)],
+        ["Error of the weights (RMS)", percent(faults.weight_error, 2)],
+        ["With lines in the order of their numbers", percent(faults.in_order_error, 2)]])),
       h("div", { class: "panel" }, h("h3", {}, "Program"), pairs([["Deterministic hash", h("code", {}, hash)]]))));
   }
 

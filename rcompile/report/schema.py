@@ -270,6 +270,20 @@ class LinkInfo(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
 
 
+class FaultInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a die's faults do to the weights.
+
+    stuck_cells: of the crossbars used, those of dead rows, columns and crossbars included. weight_error: root mean
+    square of the errors relative to that of the weights, with the lines that were chosen; in_order_error: with each
+    row and column on the line of its number.
+    """
+
+    file: str
+    stuck_cells: int
+    weight_error: float
+    in_order_error: float
+
+
 class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     """What the mapper decided, with bounds."""
 
@@ -277,6 +291,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     replication: Replication
     packing: Packing
     placement: PlacementInfo
+    faults: FaultInfo | None
     tiles: list[TileInfo]
     traffic: list[LinkInfo]
     deterministic_hash: str

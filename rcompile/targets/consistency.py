@@ -22,6 +22,12 @@ def contradictions(target: Target) -> Iterator[tuple[str, str]]:
             "crossbar.rows_at_once",
             f"must be at most crossbar.rows ({crossbar.rows}), is {crossbar.rows_at_once}: 0 reads all rows at once",
         )
+    if target.usable_per_tile < 1:
+        yield (
+            "hierarchy.spare_crossbars",
+            f"must be less than the {target.crossbars_per_tile} crossbars of a tile, "
+            f"is {target.hierarchy.spare_crossbars}",
+        )
     if target.weights.sign in PAIRS_IN_ROWS and target.rows_at_once < 2:
         yield (
             "crossbar.rows_at_once",

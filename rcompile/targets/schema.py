@@ -1,8 +1,11 @@
 """What a target file may say. Each field carries its unit, its range and its meaning."""
 
+from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from math import isfinite
 from typing import Any
+
+import msgspec
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,12 @@ class Crossbar:
     )
     unit_columns: int = rule(
         int, "columns beside the others that measure the sum of the inputs", low=0, high=16, default=0
+    )
+    spare_rows: int = rule(
+        int, "rows beside the others that can replace faulty ones", low=0, high=4096, default=0, choice=True
+    )
+    spare_columns: int = rule(
+        int, "columns beside the others that can replace faulty ones", low=0, high=4096, default=0, choice=True
     )
     sharing: str = rule(
         str,
@@ -221,6 +230,14 @@ class Hierarchy:
     mesh_rows: int = rule(int, "rows of the mesh of tiles of a chip", low=1, high=1024)
     mesh_columns: int = rule(int, "columns of the mesh of tiles of a chip", low=1, high=1024)
     chips: int = rule(int, "chips that may be used", low=1, high=4096, default=1)
+    spare_crossbars: int = rule(
+        int,
+        "crossbars of a tile that hold nothing unless they replace dead ones; a fault map asks for as many as it needs",
+        low=0,
+        high=65536,
+        default=0,
+        choice=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -260,14 +277,35 @@ class Target:
         return self.hierarchy.crossbars_per_core * self.hierarchy.cores_per_tile
 
     @property
-    def crossbars_per_chip(self) -> int:
-        """Crossbars of one chip."""
-        return self.hierarchy.mesh_rows * self.hierarchy.mesh_columns * self.crossbars_per_tile
+    def usable_per_tile(self) -> int:
+        """Crossbars of one tile that may hold something: all but the spare ones."""
+        return self.crossbars_per_tile - self.hierarchy.spare_crossbars
+
+    @property
+    def lines(self) -> tuple[int, int]:
+        """Lines for rows, and for columns, of a crossbar, spare ones included."""
+        crossbar = self.crossbar
+        return crossbar.rows + crossbar.spare_rows, crossbar.columns + crossbar.spare_columns
+
+    @property
+    def positions(self) -> int:
+        """Crossbars of all chips, spare ones included."""
+        return self.hierarchy.chips * self.tiles_per_chip * self.crossbars_per_tile
+
+    @property
+    def tiles_per_chip(self) -> int:
+        """Tiles of one chip."""
+        return self.hierarchy.mesh_rows * self.hierarchy.mesh_columns
+
+    @property
+    def usable_per_chip(self) -> int:
+        """Crossbars of one chip that may hold something."""
+        return self.tiles_per_chip * self.usable_per_tile
 
     @property
     def crossbars_available(self) -> int:
-        """Crossbars of all chips."""
-        return self.hierarchy.chips * self.crossbars_per_chip
+        """Crossbars of all chips that may hold something."""
+        return self.hierarchy.chips * self.usable_per_chip
 
 
 SECTIONS: dict[str, type] = {
@@ -290,6 +328,11 @@ def field_names(section: type) -> list[str]:
 def as_dict(target: Target) -> dict[str, Any]:
     """Return a target as plain data, as reports hold it."""
     return asdict(target) | {"assumed_fields": list(target.assumed_fields)}
+
+
+def from_dict(data: Mapping[str, Any]) -> Target:
+    """Return the target that a report or a program holds."""
+    return msgspec.convert(data, Target)
 
 
 def rules() -> dict[str, Rule]:

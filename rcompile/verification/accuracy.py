@@ -61,24 +61,47 @@ def measure_accuracy(
         real: those of the float model; None where the model came quantized.
     """
     name = source.outputs[0].name
-    labels = data.labels
-    classes = scores(found[name]).shape[1]
-    one_sample_a_row = (source.batch.free or source.batch.leading_axis) and is_vector(found[name])
-    classified = one_sample_a_row and labels is not None and int(labels.min()) >= 0 and int(labels.max()) < classes
+    classified = is_classified(source, data, found[name])
 
     def top1(outputs: dict[str, np.ndarray]) -> float | None:
-        return float((scores(outputs[name]).argmax(axis=1) == labels).mean()) if classified else None
+        return float((scores(outputs[name]).argmax(axis=1) == data.labels).mean()) if classified else None
 
     return AccuracyResult(
         metric="top1" if classified else "agreement",
         float_model=None if real is None else top1(real),
         quantized_model=top1(quantized),
         mapped_program=top1(found),
-        agreement=same_top1(scores(found[name]), scores(quantized[name])) if classes > 1 else None,
+        agreement=same_top1(scores(found[name]), scores(quantized[name])) if scores(found[name]).shape[1] > 1 else None,
         quantization_error=None if real is None else relative_error(quantized[name], real[name]),
         output_difference=max(difference(found[key], quantized[key]) for key in quantized),
         output_range=max(float(np.abs(quantized[key].astype(np.float64)).max(initial=0.0)) for key in quantized),
     )
+
+
+def is_classified(source: MatrixProgram, data: DataSet, outputs: np.ndarray) -> bool:
+    """Tell whether labels are classes of the outputs, one a sample."""
+    labels = data.labels
+    one_sample_a_row = (source.batch.free or source.batch.leading_axis) and is_vector(outputs)
+    classes = scores(outputs).shape[1]
+    return one_sample_a_row and labels is not None and int(labels.min()) >= 0 and int(labels.max()) < classes
+
+
+def score(
+    source: MatrixProgram, data: DataSet, found: dict[str, np.ndarray], quantized: dict[str, np.ndarray]
+) -> float | None:
+    """Return the metric of some outputs: top-1 with labels, else agreement with the quantized model; None of neither.
+
+    Args:
+        source: what the program was made of.
+        data: labels.
+        found: outputs.
+        quantized: those of the quantized model.
+    """
+    name = source.outputs[0].name
+    outputs = scores(found[name])
+    if is_classified(source, data, found[name]):
+        return float((outputs.argmax(axis=1) == data.labels).mean())
+    return same_top1(outputs, scores(quantized[name])) if outputs.shape[1] > 1 else None
 
 
 def relative_error(found: np.ndarray, expected: np.ndarray) -> float:

@@ -12,6 +12,7 @@ itself. It proves, for each matrix and copy, that
   read at once than it drives together;
 - converters that are said to lose nothing resolve every sum that their columns' cells can cause;
 - what SRAM holds shares no crossbar with what RRAM holds;
+- where lines of crossbars were chosen, each row and column has one of its own that exists;
 - tiles have slots of their own, and no more crossbars are used than exist.
 """
 
@@ -78,6 +79,8 @@ def check_archive(archive: zipfile.ZipFile) -> None:
     check_cells(program, placed["floorplan"]["crossbars_used"], blocks, places, placed["sharing"])
     check_reduction(array(placed["reduction"]), len(blocks))
     check_floorplan(placed["floorplan"])
+    if placed["wiring"] is not None:
+        check_wiring(placed, manifest["target"]["crossbar"], array)
 
 
 def rule(holds: object, message: str) -> None:
@@ -352,3 +355,17 @@ def check_floorplan(plan: Json) -> None:
         rule(len(set(there)) == len(there), "two tiles sit in one slot")
     rule(all(0 <= slot < total for slot in slots), "a tile sits off the mesh")
     rule(len(slots) * plan["crossbars_per_tile"] >= plan["crossbars_used"], "crossbars are used that no tile holds")
+
+
+def check_wiring(placed: Json, crossbar: Json, array: Reader) -> None:
+    """Check that rows and columns of each crossbar have lines of their own."""
+    crossbars = placed["floorplan"]["crossbars_used"]
+    for kind in ("rows", "columns"):
+        lines, count = array(placed["wiring"][kind]), placed["program"][f"crossbar_{kind}"]
+        have = crossbar[kind] + crossbar[f"spare_{kind}"]
+        rule(lines.shape == (crossbars, count), f"the {kind} of {crossbars} crossbars are not all wired")
+        off = np.argwhere(lines >= have)
+        rule(len(off) == 0, f"crossbar {off[:1, 0].tolist()} has no line {lines.max()} for one of its {kind}")
+        ordered = np.sort(lines, axis=1)
+        twice = np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(axis=1))
+        rule(len(twice) == 0, f"two {kind} of crossbar {twice[:1].tolist()} share a line")

@@ -6,17 +6,22 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rcompile.backends.chip import Chip
 from rcompile.backends.functional import Functional
+from rcompile.backends.mixed import Mixed
 from rcompile.backends.reference import Reference
 from rcompile.backends.spot_check import SpotCheck
+from rcompile.devices.faults import HIGH, LOW, random_faults
 from rcompile.encodings.encode import encode
 from rcompile.errors import Origin
 from rcompile.ir.encoding import SignScheme
 from rcompile.ir.graph import Batch, Value
 from rcompile.ir.matrix import Epilogue, InputCode, Matrix, MatrixProgram, Step, StepKind
+from rcompile.mapper.faults import weight_error
 from rcompile.options import Effort
 from rcompile.passes.assign_adcs import assign_adcs
 from rcompile.passes.assign_partial_sums import assign_partial_sums
+from rcompile.passes.avoid_faults import avoid_faults
 from rcompile.passes.flip_weights import flip_weights
 from rcompile.passes.partition import partition
 from rcompile.passes.place import place
@@ -185,3 +190,65 @@ def next_matrix() -> Matrix:
         vectors=1,
         epilogue=Epilogue(np.ones(3, np.float32), None, None, None),
     )
+
+
+@st.composite
+def dies(draw, placed, target):
+    """A die with faults of any kind, on crossbars that are used."""
+    rates = draw(st.sampled_from([(0.0, 0.0), (0.05, 0.0), (0.0, 0.05), (0.1, 0.1)]))
+    positions = [placed.position_of(crossbar) for crossbar in np.unique(placed.places["crossbar"]).tolist()]
+    seed = draw(st.integers(0, 99))
+    faults = random_faults(positions, target.lines, stuck_at_g_min=rates[0], stuck_at_g_max=rates[1], seed=seed)
+    dead = np.array([[draw(st.sampled_from(positions)), 0] for _ in range(draw(st.integers(0, 2)))], np.int64)
+    return replace(faults, dead_rows=dead.reshape(-1, 2), dead_columns=dead.reshape(-1, 2))
+
+
+@given(data=st.data(), matrix=matrices(), copies=st.integers(1, 2), aware=st.booleans())
+@settings(max_examples=120, deadline=None, derandomize=True)
+def test_engines_agree_on_faulty_dies(data, matrix, copies, aware):
+    target = data.draw(targets(matrix))
+    placed = mapped(matrix, target, copies)
+    faults = data.draw(dies(placed, target))
+    if aware:
+        placed = avoid_faults(placed, faults, target)
+        placed.verify()
+    chip = Chip(placed, faults, target.lines)
+    vectors = random_codes(matrix, 7)
+    found = Reference(placed, chip).accumulate(0, vectors)
+    fast = Functional(placed, chip)
+    if fast.can_run(0):
+        np.testing.assert_array_equal(fast.accumulate(0, vectors), found)
+    np.testing.assert_array_equal(Mixed(placed, chip).accumulate(0, vectors), found)
+    # whatever lines are chosen, a sound die computes what the matrix says
+    np.testing.assert_array_equal(Reference(placed).accumulate(0, vectors), integer_product(matrix, vectors))
+
+
+def test_faults_are_where_the_map_and_the_wiring_say():
+    """Cells seen through the wiring are those of a crossbar that is programmed line by line."""
+    matrix = replace(next_matrix(), vectors=1)
+    target = resolve_target("classroom", {"crossbar.spare_rows": "2", "crossbar.spare_columns": "3"})
+    placed = mapped(matrix, target)
+    faults = random_faults(range(target.positions), target.lines, stuck_at_g_min=0.2, stuck_at_g_max=0.2, seed=4)
+    aware = avoid_faults(placed, faults, target)
+    for crossbar in np.unique(aware.places["crossbar"]).tolist():
+        rows, columns = aware.wiring.rows[crossbar], aware.wiring.columns[crossbar]
+        lines = np.zeros(target.lines, int)
+        lines[np.ix_(rows, columns)] = Chip(aware).levels(crossbar)
+        states = faults.states(aware.position_of(crossbar), *target.lines)
+        lines[states == LOW] = 0
+        lines[states == HIGH] = 2**target.crossbar.cell_bits - 1
+        np.testing.assert_array_equal(Chip(aware, faults, target.lines).levels(crossbar), lines[np.ix_(rows, columns)])
+
+
+def test_weight_error_is_that_of_the_weights_which_the_backend_reads():
+    """With one cell a weight, squared errors of cells are squared errors of weights."""
+    matrix = replace(next_matrix(), weight_bits=4, weight_low=np.full((1, 3), -8))
+    target = resolve_target("isaac", {"crossbar.cell_bits": "4", "adc.resolution": "lossless"})
+    placed = mapped(matrix, target)
+    faults = random_faults(range(96), target.lines, stuck_at_g_min=0.1, stuck_at_g_max=0.1, seed=3)
+    for program in (placed, avoid_faults(placed, faults, target)):
+        held = Functional(program, Chip(program, faults, target.lines)).effective_weights(0, 0)
+        wanted = Functional(program).effective_weights(0, 0)
+        error = float(np.square(held.astype(int) - wanted).sum())
+        assert weight_error(program, faults, target.lines) == error
+    assert weight_error(placed, faults, target.lines) > error

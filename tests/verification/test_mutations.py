@@ -30,10 +30,12 @@ PROGRAMS = {
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("programs")
+    np.savez(folder / "die.npz", stuck_at_g_min=np.array([[0, 1, 2], [1, 5, 5]]), dead_columns=np.array([[0, 7]]))
     for name, (settings, rounds) in PROGRAMS.items():
         target = resolve_target("isaac", {**SMALL, **settings})
         options = Options(verify=False, rounds=rounds)
-        compile_file(MODELS / "digits_lenet_int8.onnx", target, folder / f"{name}.rcx", options, Trace())
+        model, program = MODELS / "digits_lenet_int8.onnx", folder / f"{name}.rcx"
+        compile_file(model, target, program, options, Trace(), faults_path=folder / "die.npz")
         check_program(folder / f"{name}.rcx")
     return {name: container.load(folder / f"{name}.rcx") for name in PROGRAMS}
 
@@ -134,7 +136,23 @@ def slot(compiled, rng):
     return {"floorplan": dataclasses.replace(plan, slots=tuple(slots))}, message
 
 
-MUTATIONS = (block, twin, place, off, reduced, code, weight_slice, converter, slot)
+def wired(compiled, rng):
+    """Two rows or columns on one line, or one on a line that its crossbar does not have."""
+    wiring = compiled.placed.wiring
+    kind = str(rng.choice(["rows", "columns"]))
+    lines = getattr(wiring, kind).copy()
+    crossbar = rng.integers(len(lines))
+    if rng.random() < 0.5:
+        lines[crossbar, rng.integers(lines.shape[1])] = 32
+        message = f"has no line 32 for one of its {kind}"
+    else:
+        first, second = rng.choice(lines.shape[1], 2, replace=False)
+        lines[crossbar, first] = lines[crossbar, second]
+        message = rf"two {kind} of crossbar \[{crossbar}\] share a line"
+    return {"wiring": dataclasses.replace(wiring, **{kind: lines})}, message
+
+
+MUTATIONS = (block, twin, place, off, reduced, code, weight_slice, converter, slot, wired)
 
 
 @pytest.mark.parametrize("seed", range(200))

@@ -36,17 +36,18 @@ class Crossbars:
         """Yield each crossbar of a copy with the copy's blocks on it, in order of reduction."""
         table = self._placed.program.blocks
         for crossbar in self._owners.get((matrix, replica), []):
-            blocks = self._on(crossbar)
+            blocks = self.on(crossbar)
             yield crossbar, blocks[(table["matrix"][blocks] == matrix) & (table["replica"][blocks] == replica)]
 
-    def _on(self, crossbar: int) -> NDArray[np.int32]:
+    def on(self, crossbar: int) -> NDArray[np.int32]:
+        """Return the blocks on a crossbar, in order of reduction."""
         return self._order[self._first[crossbar] : self._first[crossbar + 1]]
 
     def _program(self, crossbar: int) -> NDArray[np.uint8]:
         """Return the levels (rows, columns) of a crossbar."""
         program = self._placed.program
         image = np.zeros((program.crossbar_rows, program.crossbar_columns), np.uint8)
-        for block in self._on(crossbar):
+        for block in self.on(crossbar):
             entry, place = program.blocks[block], self._placed.places[block]
             levels = block_levels(program.matrices[entry["matrix"]], entry)
             height, width = levels.shape
