@@ -23,6 +23,7 @@ from rcompile.frontend.load import Source, load
 from rcompile.ir.crossbar import CrossbarProgram
 from rcompile.ir.matrix import MatrixProgram
 from rcompile.ir.placed import PlacementQuality, Sharing
+from rcompile.mapper.clock import Clock
 from rcompile.mapper.packing import Packing, pack
 from rcompile.mapper.replication import Replication, cost, shortest_interval, shortest_latency
 from rcompile.mapper.timing import interval, latency, layers_of
@@ -102,7 +103,7 @@ def blocks_of(matrices: MatrixProgram, target: Target) -> CrossbarProgram:
 def copies_of(matrices: MatrixProgram, target: Target) -> Copies | None:
     """Return what copies of layers reach on a chip."""
     program = blocks_of(matrices, target)
-    layers = layers_of(program, pulses=False)
+    layers, _ = layers_of(program, Clock.of(target))
     order, budget = program.source.matrix_order(), target.crossbars_available
     one_copy = sum(layer.crossbars for layer in layers)
     if one_copy > budget:
@@ -130,7 +131,7 @@ def measure(name: str) -> Row:
     one_copy = packings[Sharing.LAYER].value.crossbars
     chips = -(-one_copy // target.usable_per_chip)
     several = resolve_target("isaac", {**settings, "hierarchy.chips": str(chips)})
-    filled = shortest_interval(layers_of(program, pulses=False), several.crossbars_available).copies
+    filled = shortest_interval(layers_of(program, Clock.of(several))[0], several.crossbars_available).copies
     placed = timed(lambda: place(replicate(program, filled), several, Effort.NORMAL).quality)
     return Row(name, copies, one_copy, packings, chips, placed)
 

@@ -12,9 +12,11 @@ from rcompile.ir.container import Compiled
 from rcompile.options import Options
 from rcompile.pipeline import Trace
 from rcompile.report.build import build_report
+from rcompile.report.csv import to_csv
 from rcompile.report.html import to_html
 from rcompile.report.output import OutputFolder
 from rcompile.report.schema import Report, to_json
+from rcompile.report.trace import to_trace
 from rcompile.targets import Target, resolve_target
 from rcompile.verification.data import random_data
 from rcompile.verification.verify import Verified, reference_of, verify_file
@@ -34,7 +36,7 @@ def compile_model(  # noqa: PLR0913 - as many as the command line has
     trace: Trace | None = None,
     command: tuple[str, ...] | None = None,
 ) -> Report:
-    """Compile a model, verify the program by executing it, and write program.rcx, report.json and report.html.
+    """Compile a model, verify the program by executing it, and write program.rcx and the report.
 
     Args:
         model: an ONNX file; it is not changed.
@@ -78,6 +80,8 @@ def compile_model(  # noqa: PLR0913 - as many as the command line has
         )
         folder.path("report.json").write_bytes(to_json(report))
         folder.path("report.html").write_text(to_html(report), encoding="utf-8")
+        folder.path("report.csv").write_text(to_csv(report), encoding="utf-8")
+        folder.path("trace.json").write_bytes(to_trace(report))
         folder.commit()
     return report
 

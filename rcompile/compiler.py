@@ -21,6 +21,7 @@ from rcompile.ir.crossbar import CrossbarProgram
 from rcompile.ir.graph import Graph
 from rcompile.ir.matrix import MatrixProgram
 from rcompile.ir.placed import PlacedProgram
+from rcompile.mapper.clock import PS, Clock
 from rcompile.mapper.faults import with_spares
 from rcompile.mapper.fit import copies_for, fitted
 from rcompile.mapper.replication import Replication, cost, one_copy, shortest_interval, shortest_latency
@@ -290,16 +291,17 @@ def adc_bits(layer: str, target: Target, options: Options) -> int:
 
 def replication_of(program: CrossbarProgram, target: Target, options: Options) -> Replication:
     """Return how many copies of each matrix the objective asks for; one, where not even that fits."""
-    layers = layers_of(program, pulses=target.inputs.encoding == "pulse_width")
+    layers, tick = layers_of(program, Clock.of(target))
     single = one_copy(layers)
     budget = target.crossbars_available
     if options.fit:
-        return copies_for(layers, options.fit, target.timing.read_cycle_s, program.source.origin)
+        return copies_for(layers, options.fit, tick * PS, program.source.origin)
     if options.fit is not None or options.objective is Objective.CROSSBARS or cost(layers, single.copies) > budget:
         return single
     if options.objective is Objective.THROUGHPUT:
-        return shortest_interval(layers, budget)
-    return shortest_latency(layers, budget, program.source.matrix_order(), options.effort)
+        return replace(shortest_interval(layers, budget), tick_s=tick * PS)
+    found = shortest_latency(layers, budget, program.source.matrix_order(), options.effort)
+    return replace(found, tick_s=tick * PS)
 
 
 def data_for(graph: Graph, path: Path | None) -> DataSet | None:

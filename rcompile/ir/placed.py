@@ -130,6 +130,39 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How long the busiest of each kind is busy with one inference, in seconds; 0 where that is not known.
+
+    Attributes:
+        crossbars_s: reading.
+        units_s: the digital units of a tile, finishing outputs.
+        links_s: a link of the mesh, one way.
+        chips_s: a link from chip to chip, one way.
+    """
+
+    crossbars_s: float
+    units_s: float = 0.0
+    links_s: float = 0.0
+    chips_s: float = 0.0
+
+    @property
+    def slowest_s(self) -> float:
+        """Of the slowest kind."""
+        return max(self.crossbars_s, self.units_s, self.links_s, self.chips_s)
+
+    @property
+    def limited_by(self) -> str:
+        """Name of the slowest kind: crossbars, digital units, links, or links between chips."""
+        kinds = {
+            "crossbars": self.crossbars_s,
+            "digital units": self.units_s,
+            "links": self.links_s,
+            "links between chips": self.chips_s,
+        }
+        return max(kinds, key=lambda kind: kinds[kind])
+
+
+@dataclass(frozen=True)
 class Traffic:
     """Bytes that one tile sends another per inference."""
 
@@ -146,7 +179,9 @@ class PlacedProgram:
         reduction: each block once, in the order of the adder tree.
         sharing: what may share a crossbar.
         stages: when each matrix computes; empty until `schedule`.
-        interval_s: time between two inferences: of the busiest crossbar.
+        interval_s: time between two inferences.
+        pace: what limits the interval, of the slowest round.
+        waiting_bytes: inputs that wait in each tile at most, for the matrices that read them.
         wiring: lines that were chosen to avoid faults; None: each row and column is the line of its number.
     """
 
@@ -159,6 +194,8 @@ class PlacedProgram:
     sharing: Sharing
     stages: tuple[Stage, ...] = ()
     interval_s: float = 0.0
+    pace: Pace = Pace(0.0)
+    waiting_bytes: tuple[int, ...] = ()
     wiring: Wiring | None = None
 
     @property
@@ -234,6 +271,9 @@ class PlacedProgram:
         for stage in self.stages:
             name = self.program.matrices[stage.matrix].matrix.name
             lines.append(f"  stage {name} {stage.start_s:.9g}..{stage.stop_s:.9g} s")
+        if self.stages:
+            lines.append(f"  interval {self.interval_s:.9g} s, limited by {self.pace.limited_by}")
+            lines += [f"  tile {tile} holds {count} bytes that wait" for tile, count in enumerate(self.waiting_bytes)]
         return "\n".join(lines)
 
 

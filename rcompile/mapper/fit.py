@@ -14,25 +14,25 @@ from rcompile.options import Effort
 from rcompile.targets import Target
 
 
-def copies_for(layers: Sequence[Layer], rate: float, cycle_s: float, at: Origin) -> Replication:
+def copies_for(layers: Sequence[Layer], rate: float, tick_s: float, at: Origin) -> Replication:
     """Return the fewest copies with which a pipeline takes so many inferences per second.
 
     Args:
         layers: of the pipeline.
         rate: inferences per second.
-        cycle_s: of a read.
+        tick_s: of the layers' times.
         at: the model, for messages.
 
     Raises:
         DoesNotFit: no number of copies is fast enough.
     """
-    limit = int(1 / (rate * cycle_s) * (1 + 1e-9))
+    limit = int(1 / (rate * tick_s) * (1 + 1e-9))
     fastest = max(layer.busy(most(layer)) for layer in layers)
     if fastest > limit:
-        most_rate = 1 / (fastest * cycle_s)
+        most_rate = 1 / (fastest * tick_s)
         raise DoesNotFit(
             f"{rate:g} inferences/s are wanted; with any number of copies there are at most {most_rate:.6g}, since the "
-            f"slowest layer takes {fastest} read cycles of {cycle_s:g} s",
+            f"slowest layer takes {fastest * tick_s:.6g} s",
             at=at,
             hint=f"--fit {most_rate:.6g}, or inputs of fewer bits",
         )

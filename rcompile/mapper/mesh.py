@@ -75,31 +75,78 @@ class Mesh:
         return np.concatenate([np.array(order) + chip * size for chip in range(self.chips)])
 
 
-def link_loads(flows: Matrix, slots: tuple[int, ...], mesh: Mesh) -> dict[tuple[int, int], int]:
-    """Return bytes over each directed link between neighbouring slots, routed along the row first."""
-    loads: dict[tuple[int, int], int] = {}
+@dataclass(frozen=True)
+class Loads:
+    """Bytes over each directed link.
 
-    def walk(source: int, destination: int, amount: int) -> None:
-        here = source
-        while here != destination:
-            row, column = divmod(here, mesh.columns)
-            goal_row, goal_column = divmod(destination, mesh.columns)
-            if column != goal_column:
-                there = here + (1 if goal_column > column else -1)
-            else:
-                there = here + (mesh.columns if goal_row > row else -mesh.columns)
-            loads[here, there] = loads.get((here, there), 0) + amount
-            here = there
+    Attributes:
+        east: (chips, rows, columns), over the link from a slot to the next one of its row; the last column has none.
+        west: the same links, the other way.
+        south: (chips, rows, columns), over the link from a slot to the next one of its column; the last row has none.
+        north: the same links, the other way.
+        chips: (chips, chips), from chip to chip.
+    """
 
-    size = mesh.rows * mesh.columns
-    for source, destination in zip(*np.nonzero(flows), strict=True):
-        start, stop = slots[source], slots[destination]
-        amount = int(flows[source, destination])
-        if start // size == stop // size:
-            walk(start, stop, amount)
-        else:
-            gates = (start // size * size, stop // size * size)
-            walk(start, gates[0], amount)
-            loads[gates] = loads.get(gates, 0) + amount
-            walk(gates[1], stop, amount)
-    return loads
+    east: Matrix
+    west: Matrix
+    south: Matrix
+    north: Matrix
+    chips: Matrix
+
+    @property
+    def on_mesh(self) -> Matrix:
+        """Those of all links of the meshes."""
+        return np.stack([self.east, self.west, self.south, self.north])
+
+    @property
+    def most(self) -> int:
+        """Of the busiest link."""
+        return int(max(self.on_mesh.max(), self.chips.max()))
+
+    @property
+    def total(self) -> int:
+        """Bytes times hops."""
+        return int(self.on_mesh.sum() + self.chips.sum())
+
+
+def link_loads(flows: Matrix, slots: tuple[int, ...], mesh: Mesh) -> Loads:
+    """Return bytes over each link, routed along the row first.
+
+    Args:
+        flows: (tiles, tiles) bytes.
+        slots: of the tiles.
+        mesh: of the slots.
+    """
+    source, destination = np.nonzero(flows)
+    amount = flows[source, destination]
+    at = np.asarray(slots, np.int64)
+    start, stop = mesh.position(at[source]), mesh.position(at[destination])
+    across = start[0] != stop[0]
+    chips = np.zeros((mesh.chips, mesh.chips), np.int64)
+    np.add.at(chips, (start[0][across], stop[0][across]), amount[across])
+    gate = np.zeros(int(across.sum()), np.int64)
+    # what leaves a chip goes to its first slot, and from the first slot of the other one on
+    legs = zip(
+        [part[~across] for part in (*start, *stop[1:], amount)],
+        [*(part[across] for part in start), gate, gate, amount[across]],
+        [stop[0][across], gate, gate, *(part[across] for part in stop[1:]), amount[across]],
+        strict=True,
+    )
+    chip, row, column, to_row, to_column, size = (np.concatenate(parts) for parts in legs)
+    east, west, south, north = np.zeros((4, mesh.chips, mesh.rows + 1, mesh.columns + 1), np.int64)
+    for loads, first, last in ((east, column, to_column), (west, to_column, column)):
+        going = first < last
+        np.add.at(loads, (chip[going], row[going], first[going]), size[going])
+        np.add.at(loads, (chip[going], row[going], last[going]), -size[going])
+    for loads, first, last in ((south, row, to_row), (north, to_row, row)):
+        going = first < last
+        np.add.at(loads, (chip[going], first[going], to_column[going]), size[going])
+        np.add.at(loads, (chip[going], last[going], to_column[going]), -size[going])
+    inner = (slice(None), slice(mesh.rows), slice(mesh.columns))
+    return Loads(
+        east=east.cumsum(axis=2)[inner],
+        west=west.cumsum(axis=2)[inner],
+        south=south.cumsum(axis=1)[inner],
+        north=north.cumsum(axis=1)[inner],
+        chips=chips,
+    )

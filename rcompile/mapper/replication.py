@@ -1,7 +1,7 @@
 """How many copies of each matrix, under a crossbar budget.
 
 For throughput, the shortest interval is exact: the cheapest copies for an interval T are ceil(vectors / floor(T /
-cycles)), and their cost falls with T, so that a binary search finds the least T, and T - 1 cycles not fitting proves
+cycles)), and their cost falls with T, so that a binary search finds the least T, and T - 1 ticks not fitting proves
 it. Of all copies with that interval, these also take the fewest crossbars: layers are independent once T is given.
 
 For latency, CP-SAT chooses among the counts that matter (one Boolean per layer and distinct number of vectors of the
@@ -23,13 +23,20 @@ class Replication:
 
     Attributes:
         copies: of each matrix.
-        reached: read cycles of the objective, interval or latency; crossbars where one copy was asked for.
+        reached: ticks of the objective, interval or latency; crossbars where one copy was asked for.
         bound: no copies within the budget reach less.
+        tick_s: how long a tick is.
     """
 
     copies: tuple[int, ...]
     reached: float
     bound: float
+    tick_s: float = 1.0
+
+    @property
+    def bound_s(self) -> float:
+        """The bound in seconds, where it is a time."""
+        return self.bound * self.tick_s
 
 
 def one_copy(layers: Sequence[Layer]) -> Replication:

@@ -1,17 +1,20 @@
-"""When each layer of a pipeline computes, in read cycles.
+"""When each layer of a pipeline computes, in whole ticks of a clock.
 
-A layer with r copies takes ceil(vectors / r) vectors one after another, each in some read cycles. It starts when the
-producers of its input have made its first window: for a convolution the rows that the kernel spans, for a product
-everything. It stops no earlier than it can after its last producer. Digital operators and transfers are taken to
-keep pace.
+A layer with r copies takes ceil(vectors / r) vectors one after another, each in some ticks; or longer, where digital
+units or links do not keep pace. It starts when the producers of its input have made its first window and that has
+arrived: for a convolution the rows that the kernel spans, for a product everything. It stops no earlier than it can
+after its last producer.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, gcd
 
-from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram
+import numpy as np
+
+from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram, bundle_sizes
+from rcompile.mapper.clock import Clock
 from rcompile.mapper.packing import crossbars_per_copy, partitions_per_crossbar
 
 
@@ -21,13 +24,15 @@ class Layer:
 
     Attributes:
         vectors: input vectors per inference.
-        cycles: read cycles of one vector.
+        cycles: ticks of one vector.
         in_turn: partitions of a copy that one crossbar reads one after another for it.
         crossbars: of one copy.
         serial: whether each vector waits for the one before, so that copies would not help.
         window: share of the input that must exist before the first output can be computed.
         producers: layers that its input comes from, each before it in order of execution.
         waits_for: layers before it that must have stopped, since it uses their crossbars.
+        least: ticks that it takes at least, however many copies it has: of its digital units and links.
+        arrival: ticks from a producer to it, the same from all.
     """
 
     vectors: int
@@ -38,13 +43,15 @@ class Layer:
     producers: tuple[int, ...]
     waits_for: tuple[int, ...] = ()
     in_turn: int = 1
+    least: int = 0
+    arrival: int = 0
 
     def slots(self, copies: int) -> int:
         """Return how many vectors the busiest copy takes."""
         return -(-self.vectors // copies)
 
     def busy(self, copies: int) -> int:
-        """Return how many read cycles the busiest copy takes."""
+        """Return how many ticks the busiest copy takes."""
         return self.slots(copies) * self.cycles
 
     def awaited(self, producer: "Layer", copies: int) -> int:
@@ -54,18 +61,24 @@ class Layer:
 
 @dataclass(frozen=True)
 class Span:
-    """From when to when a layer computes, in read cycles."""
+    """From when to when a layer computes, in ticks."""
 
     start: int
     stop: int
 
 
-def layers_of(program: CrossbarProgram, *, pulses: bool) -> tuple[Layer, ...]:
-    """Return the layers of a program, one per matrix.
+def layers_of(
+    program: CrossbarProgram, clock: Clock, columns: Sequence[int] | None = None
+) -> tuple[tuple[Layer, ...], int]:
+    """Return the layers of a program, one per matrix, and how many picoseconds a tick has.
+
+    Ticks are as long as all layers' times allow, which keeps numbers small for solvers.
 
     Args:
         program: matrices whose inputs are sliced.
-        pulses: whether a DAC encodes a digit in time, where b bits last 2^b - 1 read cycles.
+        clock: of the target.
+        columns: that the busiest crossbar of each matrix converts at once; without, before it is packed, as many as
+            one of its partitions has.
     """
     place = {matrix: position for position, matrix in enumerate(program.source.matrix_order())}
     before: dict[int, list[int]] = {}
@@ -74,10 +87,13 @@ def layers_of(program: CrossbarProgram, *, pulses: bool) -> tuple[Layer, ...]:
             before.setdefault(edge.consumer, []).append(edge.producer)
     limited = program.rows_at_once < program.crossbar_rows
     turns = [partitions_per_crossbar(program, item) if limited else 1 for item in program.matrices]
-    return tuple(
+    columns = columns or [columns_read(item) for item in program.matrices]
+    times = [clock.vector_ps(item, count) for item, count in zip(program.matrices, columns, strict=True)]
+    tick = gcd(*times) or 1
+    layers = tuple(
         Layer(
             vectors=item.matrix.vectors,
-            cycles=read_cycles(item, pulses=pulses) * turns[index],
+            cycles=times[index] // tick * turns[index],
             in_turn=turns[index],
             crossbars=crossbars_per_copy(program, item),
             serial=item.matrix.serial,
@@ -86,12 +102,13 @@ def layers_of(program: CrossbarProgram, *, pulses: bool) -> tuple[Layer, ...]:
         )
         for index, item in enumerate(program.matrices)
     )
+    return layers, tick
 
 
-def read_cycles(item: CrossbarMatrix, *, pulses: bool) -> int:
-    """Return the read cycles of one vector."""
-    cycles = sum(s.top if pulses else 1 for s in item.presented.slices)
-    return cycles * item.reads_per_cycle
+def columns_read(item: CrossbarMatrix) -> int:
+    """Return how many columns a partition of a matrix takes of a crossbar."""
+    widest = max(bundle_sizes(item.encoding.scheme, item.weight_slices))
+    return int(np.diff(item.column_cuts).max()) * widest
 
 
 def first_window(item: CrossbarMatrix) -> Fraction:
@@ -110,9 +127,11 @@ def spans(layers: Sequence[Layer], copies: Sequence[int], order: Sequence[int]) 
     for index in order:
         layer = layers[index]
         before = [(found[p], layers[p], copies[p]) for p in layer.producers]
-        begun = [first_input(span, layer, producer, count) for span, producer, count in before]
+        begun = [first_input(span, layer, producer, count) + layer.arrival for span, producer, count in before]
         start = max([*begun, *(found[other].stop for other in layer.waits_for)], default=0)
-        stop = max([start + layer.busy(copies[index]), *(span.stop + layer.cycles for span, _, _ in before)])
+        lasts = max(layer.busy(copies[index]), layer.least)
+        after = [span.stop + layer.arrival + layer.cycles for span, _, _ in before]
+        stop = max([start + lasts, *after])
         found[index] = Span(start, stop)
     return found
 
@@ -128,5 +147,5 @@ def latency(layers: Sequence[Layer], copies: Sequence[int], order: Sequence[int]
 
 
 def interval(layers: Sequence[Layer], copies: Sequence[int]) -> int:
-    """Return the read cycles between two inferences: those of the busiest layer."""
+    """Return the ticks between two inferences: those of the busiest layer."""
     return max(layer.busy(count) for layer, count in zip(layers, copies, strict=True))

@@ -67,7 +67,7 @@ def place(program: CrossbarProgram, target: Target, effort: Effort = Effort.NORM
             byte_hops=found.cost,
             lower_bound=found.bound,
             snake_byte_hops=found.snake_cost,
-            max_link_bytes=max(link_loads(together, found.slots, mesh).values(), default=0),
+            max_link_bytes=link_loads(together, found.slots, mesh).most,
             proven=found.proven,
             chip_bytes=found.cut.bytes,
             chip_bytes_bound=found.cut.bound,

@@ -1,9 +1,10 @@
 """When each matrix computes, in a layer pipeline (mapper/timing.py says how it is timed).
 
-Where partitions on a crossbar take turns, a layer takes as long as the crossbar that reads its partitions longest, and
-waits for those before it whose crossbars it uses; the interval is what the busiest crossbar reads for one inference.
-Rounds follow each other; a layer that is cut takes its vectors in each of its rounds. Programming in between is not
-counted here.
+A layer takes as long as its crossbars, the digital units that finish its outputs, or the links that carry them,
+whichever are slowest. Where partitions on a crossbar take turns, it takes as long as the crossbar that reads its
+partitions longest, and waits for those before it whose crossbars it uses. The interval is what the busiest crossbar,
+digital unit or link does for one inference. Rounds follow each other; a layer that is cut takes its vectors in each of
+its rounds. Programming in between is not counted here.
 """
 
 from dataclasses import replace
@@ -12,39 +13,71 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from rcompile.ir.placed import PlacedProgram, Stage
+from rcompile.ir.placed import Pace, PlacedProgram, Stage
+from rcompile.mapper.buffers import waiting_bytes
+from rcompile.mapper.clock import PS, Clock
+from rcompile.mapper.movement import Movement
 from rcompile.mapper.timing import Layer, layers_of, spans
 from rcompile.targets import Target
 
 
 def schedule(placed: PlacedProgram, target: Target) -> PlacedProgram:
-    """Return the program with a stage per matrix, in order of execution."""
+    """Return the program with a stage per matrix, in order of execution, and what waits in its tiles."""
     program = placed.program
     order = program.source.matrix_order()
-    layers = layers_of(program, pulses=target.inputs.encoding == "pulse_width")
     copies = [item.replicas for item in program.matrices]
+    layers, tick = layers_of(program, Clock.of(target), columns_converted(placed))
+    layers = tuple(replace(layer, cycles=layer.cycles * tick) for layer in layers)  # in picoseconds
     load = None
     if placed.takes_turns:
         load = reading_load(placed, layers)
         layers = taking_turns(layers, load, copies, order)
-    cycle_s = target.timing.read_cycle_s
-    busy = [layer.busy(count) * cycle_s for layer, count in zip(layers, copies, strict=True)]
+    reading = [layer.busy(count) for layer, count in zip(layers, copies, strict=True)]
+    movement = Movement(placed, target)
+    layers = keeping_pace(layers, movement)
     stages: dict[int, Stage] = {}
-    begun, between = 0.0, 0.0
+    begun, paces = 0, []
     for members in by_round(placed):
         inside = tuple(index for index in order if index in members)
         alone = [replace(layer, producers=tuple(p for p in layer.producers if p in members)) for layer in layers]
         found = spans(alone, copies, inside)
         for index, span in found.items():
-            first = stages.get(index, Stage(index, begun + span.start * cycle_s, 0.0, 0.0))
-            stop = begun + span.stop * cycle_s
-            stages[index] = replace(first, stop_s=stop, busy_s=first.busy_s + busy[index])
-        begun += max(span.stop for span in found.values()) * cycle_s
+            first = stages.get(index, Stage(index, (begun + span.start) * PS, 0.0, 0.0))
+            stop, busy = (begun + span.stop) * PS, first.busy_s + reading[index] * PS
+            stages[index] = replace(first, stop_s=stop, busy_s=busy)
+        begun += max(span.stop for span in found.values())
         own = sorted(members)
-        between += (
-            max(busy[index] for index in own) if load is None else float(load[:, own].sum(axis=1).max()) * cycle_s
-        )
-    return replace(placed, stages=tuple(stages[index] for index in order), interval_s=between)
+        crossbars = max(reading[index] for index in own) if load is None else int(load[:, own].sum(axis=1).max())
+        moved = movement.busy(own)
+        paces.append(Pace(crossbars * PS, moved.units * PS, moved.links * PS, moved.chips * PS))
+    interval = sum(pace.slowest_s for pace in paces)
+    waiting = waiting_bytes(placed, layers, movement.spreads, stages, interval)
+    return replace(
+        placed,
+        stages=tuple(stages[index] for index in order),
+        interval_s=interval,
+        pace=max(paces, key=lambda pace: pace.slowest_s),
+        waiting_bytes=tuple(waiting.tolist()),
+    )
+
+
+def keeping_pace(layers: tuple[Layer, ...], movement: Movement) -> tuple[Layer, ...]:
+    """Return layers that take at least as long as their digital units and links, after what travels to them."""
+    moved = [movement.of_one(index) for index in range(len(layers))]
+    return tuple(
+        replace(layer, least=moved[index][0].most, arrival=max((moved[p][1] for p in layer.producers), default=0))
+        for index, layer in enumerate(layers)
+    )
+
+
+def columns_converted(placed: PlacedProgram) -> list[int]:
+    """Return how many columns the busiest crossbar of each matrix converts at once: all, or those of a partition."""
+    blocks, program = placed.program.blocks, placed.program
+    names = ("matrix", "replica", "group", "row_start", "column_start") if placed.takes_turns else ()
+    columns = [placed.places["crossbar"].astype(np.int64), *(blocks[name] for name in names)]
+    read = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)
+    width = np.bincount(read, blocks["column_stop"] - blocks["column_start"]).astype(np.int64)
+    return [int(width[read[blocks["matrix"] == index]].max()) for index in range(len(program.matrices))]
 
 
 def by_round(placed: PlacedProgram) -> list[set[int]]:
@@ -72,7 +105,7 @@ def taking_turns(
 
 
 def reading_load(placed: PlacedProgram, layers: tuple[Layer, ...]) -> NDArray[np.float64]:
-    """Return (crossbars, matrices): read cycles per inference, where partitions on a crossbar take turns."""
+    """Return (crossbars, matrices): picoseconds of reads per inference, where partitions on a crossbar take turns."""
     blocks, program = placed.program.blocks, placed.program
     names = ("matrix", "replica", "group", "row_start", "column_start")
     columns = [placed.places["crossbar"], *(blocks[name] for name in names)]

@@ -34,6 +34,7 @@ from rcompile.report.schema import (
     Programming,
     Replication,
     Report,
+    Schedule,
     SliceInfo,
     TensorInfo,
     TileInfo,
@@ -43,6 +44,7 @@ from rcompile.report.schema import (
     Verification,
 )
 from rcompile.result import Result
+from rcompile.targets import Target
 
 ROUNDING = 1e-9
 """Of times, which are sums of floating-point numbers."""
@@ -262,14 +264,13 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo]) -> Totals:
 def mapping(result: Result) -> Mapping:
     """Describe what the mapper decided, with bounds."""
     placed, objective = result.compiled.placed, result.options.objective
-    cycle_s = result.target.timing.read_cycle_s
     reached = {Objective.THROUGHPUT: placed.interval_s, Objective.LATENCY: max(s.stop_s for s in placed.stages)}
     # the bound counts copies that share no crossbar, in one round
     bounded = (
         objective in reached
         and placed.sharing is Sharing.LAYER
         and placed.floorplan.round_count == 1
-        and reached[objective] >= result.replication.bound * cycle_s * (1 - ROUNDING)
+        and reached[objective] >= result.replication.bound_s * (1 - ROUNDING)
     )
     cells = sum(used_cells(item) for item in placed.program.matrices)
     size = placed.program.crossbar_rows * placed.program.crossbar_columns
@@ -285,8 +286,8 @@ def mapping(result: Result) -> Mapping:
         replication=Replication(
             objective=objective,
             interval_s=placed.interval_s,
-            bound_s=result.replication.bound * cycle_s if bounded else None,
-            optimal=(bounded and reached[objective] <= result.replication.bound * cycle_s * (1 + ROUNDING))
+            bound_s=result.replication.bound_s if bounded else None,
+            optimal=(bounded and reached[objective] <= result.replication.bound_s * (1 + ROUNDING))
             if objective in reached
             else placed.crossbars_filled == quality.crossbars_bound,
         ),
@@ -306,6 +307,7 @@ def mapping(result: Result) -> Mapping:
             chip_bytes_bound=quality.chip_bytes_bound,
             round_bytes=quality.round_bytes,
         ),
+        schedule=schedule_info(placed, result.target),
         faults=None if result.faults is None else fault_info(placed, result.faults, result.target.lines),
         tiles=[
             TileInfo(
@@ -313,6 +315,7 @@ def mapping(result: Result) -> Mapping:
                 round=plan.rounds[tile],
                 resident=plan.round_count > 1 and tile >= plan.resident,
                 crossbars_used=used[tile],
+                waiting_bytes=placed.waiting_bytes[tile],
                 chip=chip,
                 row=row,
                 column=column,
@@ -323,6 +326,23 @@ def mapping(result: Result) -> Mapping:
         ],
         traffic=[LinkInfo(source=t.source, destination=t.destination, bytes=t.bytes) for t in placed.traffic],
         deterministic_hash=result.program_hash,
+    )
+
+
+def schedule_info(placed: PlacedProgram, target: Target) -> Schedule:
+    """Describe what limits the pipeline."""
+    pace, noc, most = placed.pace, target.noc, max(placed.waiting_bytes)
+    room = target.tile.buffer_bytes
+    return Schedule(
+        limited_by=pace.limited_by,
+        crossbars_s=pace.crossbars_s,
+        digital_units_s=pace.units_s if target.tile.elements_per_s else None,
+        links_s=pace.links_s if noc.link_bytes_per_s else None,
+        chip_links_s=pace.chips_s if noc.chip_link_bytes_per_s else None,
+        waiting_bytes=most,
+        fullest_tile=placed.waiting_bytes.index(most),
+        buffer_bytes=room or None,
+        deadlock_free=most <= room if room else None,
     )
 
 

@@ -50,7 +50,7 @@ def print_summary(report: Report, console: Console, output: str) -> None:
     )
     console.print(
         f"latency {si(totals.latency_s, 's')}, interval {si(totals.interval_s, 's')}, "
-        f"{totals.throughput_per_s:,.0f} inferences/s; "
+        f"{totals.throughput_per_s:,.0f} inferences/s, limited by {report.mapping.schedule.limited_by}; "
         f"{100 * totals.macs_on_crossbars_share:.1f} % of the MACs on crossbars"
     )
     for item in report.diagnostics:
@@ -61,7 +61,9 @@ def print_summary(report: Report, console: Console, output: str) -> None:
             console.print(f"  [dim]hint: {escape(item.hint)}[/]", highlight=False)
     print_verdict(report, console)
     print_faults(report, console)
-    console.print(f"wrote {escape(output)}: program.rcx, report.json, report.html", highlight=False)
+    console.print(
+        f"wrote {escape(output)}: program.rcx, report.json, report.html, report.csv, trace.json", highlight=False
+    )
 
 
 def operators_line(report: Report) -> str:

@@ -36,7 +36,9 @@ def diagnose(result: Result) -> list[Diagnostic]:
         *assumed_fields(result),
         *rounds(result),
         *smallest_chip(result),
-        timing(),
+        *slow_movement(result),
+        *full_buffers(result),
+        *unknown_times(result),
     ]
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda item: order[item.severity])
@@ -335,17 +337,17 @@ def rounding(result: Result) -> list[Diagnostic]:
 
 
 def assumed_fields(result: Result) -> list[Diagnostic]:
-    """Note fields that the target leaves out."""
-    if not result.target.assumed_fields:
+    """Note what the target file leaves out; of times, `unknown_times` says more."""
+    assumed = [name for name in result.target.assumed_fields if name.partition(".")[0] not in {"tile", "noc"}]
+    if not assumed:
         return []
     return [
         Diagnostic(
             severity="note",
             code="ASSUMED_FIELDS",
             node="",
-            message=f"{result.target.name} does not state {', '.join(result.target.assumed_fields)}: "
-            "defaults were assumed",
-            hint="",
+            message=f"{result.target.name} does not state {', '.join(assumed)}: defaults were assumed",
+            hint="rcompile targets NAME shows them",
         )
     ]
 
@@ -387,13 +389,64 @@ def smallest_chip(result: Result) -> list[Diagnostic]:
     ]
 
 
-def timing() -> Diagnostic:
-    """Note what times leave out."""
-    return Diagnostic(
-        severity="note",
-        code="CROSSBAR_TIME",
-        node="",
-        message="latency, interval and throughput count the crossbars' cycles; digital segments and transfers are "
-        "taken to keep pace",
-        hint="",
-    )
+def slow_movement(result: Result) -> list[Diagnostic]:
+    """Note where crossbars wait for digital units or links."""
+    placed = result.compiled.placed
+    pace = placed.pace
+    if pace.slowest_s <= pace.crossbars_s:
+        return []
+    copied = any(item.replicas > 1 for item in placed.program.matrices)
+    fields = {"digital units": "tile.elements_per_s", "links": "noc.link_bytes_per_s"}
+    field = fields.get(pace.limited_by, "noc.chip_link_bytes_per_s")
+    return [
+        Diagnostic(
+            severity="note",
+            code="SLOW_MOVEMENT",
+            node="",
+            message=f"{pace.limited_by} limit the interval to {pace.slowest_s:.3g} s; crossbars alone would take "
+            f"{pace.crossbars_s:.3g} s",
+            hint=f"{'fewer copies would do, or ' if copied else ''}faster ones (--set {field}=...)",
+        )
+    ]
+
+
+def full_buffers(result: Result) -> list[Diagnostic]:
+    """Warn where more waits in a tile than it holds."""
+    waiting, room = result.compiled.placed.waiting_bytes, result.target.tile.buffer_bytes
+    over = [tile for tile, count in enumerate(waiting) if room and count > room]
+    if not over:
+        return []
+    worst = max(over, key=lambda tile: waiting[tile])
+    return [
+        Diagnostic(
+            severity="warning",
+            code="FULL_BUFFERS",
+            node="",
+            message=f"more inputs wait than {len(over)} of {len(waiting)} tiles hold: up to {waiting[worst]:,} bytes "
+            f"in tile {worst}, which holds {room:,}; the pipeline stalls there, and may not run at all",
+            hint=f"larger buffers (--set tile.buffer_bytes={waiting[worst]}), fewer crossbars a tile, or fewer bits",
+        )
+    ]
+
+
+def unknown_times(result: Result) -> list[Diagnostic]:
+    """Note what times leave out, since the target does not say it."""
+    target = result.target
+    known = {
+        "tile.elements_per_s": target.tile.elements_per_s,
+        "noc.link_bytes_per_s": target.noc.link_bytes_per_s,
+        "noc.hop_s": target.noc.hop_s,
+        "noc.chip_link_bytes_per_s": target.noc.chip_link_bytes_per_s or target.hierarchy.chips == 1,
+    }
+    unknown = [name for name, value in known.items() if not value]
+    if not unknown:
+        return []
+    return [
+        Diagnostic(
+            severity="note",
+            code="UNKNOWN_TIMES",
+            node="",
+            message=f"{target.name} does not state {', '.join(unknown)}: latency and interval leave that out",
+            hint="",
+        )
+    ]

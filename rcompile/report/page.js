@@ -848,7 +848,8 @@
 
   function timeline() {
     const slowest = inOrder().filter((i) => layers[i].latency_s === report.totals.interval_s);
-    const name = slowest.length === 1 ? layerName(slowest[0], 48)
+    const limit = report.mapping.schedule.limited_by;
+    const name = limit !== "crossbars" ? limit : slowest.length === 1 ? layerName(slowest[0], 48)
       : slowest.length > 0 ? `${count(slowest.length)} layers, equally slow` : null;
     add(body("timeline"),
       h("p", { class: "wrap" }, `One inference takes ${si(report.totals.latency_s, "s")}. The next can start after ${si(report.totals.interval_s, "s")}.`,
@@ -1065,6 +1066,8 @@
 
   function mapping() {
     const { packing, placement, replication, rounds, faults, deterministic_hash: hash } = report.mapping;
+    const times = report.mapping.schedule;
+    const schedule = { ...times, slowest: Math.max(times.crossbars_s, times.digital_units_s, times.links_s, times.chip_links_s) };
     const above = (value, bound) => (bound > 0 ? `${Number((100 * (value / bound - 1)).toFixed(1))}${NBSP}% above the bound` : "no positive bound");
     const bars = (rows, show, label) => {
       const most = Math.max(...rows.map(([, v]) => v), 1e-30);
@@ -1099,6 +1102,14 @@
         ...(replication.bound_s === null ? [] : [[`Lower bound of the ${replication.objective === "latency" ? "latency" : "interval"}`, `${si(replication.bound_s, "s")} ${replication.optimal ? "(met: proven optimal)" : "(not met: not proven)"}`]]),
         ["Copies", layers.some((l) => l.replicas > 1) ? `up to ${count(Math.max(...layers.map((l) => l.replicas)))} of a layer` : "one of each layer"],
         ...(rounds > 1 ? [["Rounds", `${count(rounds)}, with ${bytes(placement.round_bytes)} kept in between per inference`]] : [])])),
+      h("div", { class: "panel" }, h("h3", {}, "Schedule"),
+        bars([["Crossbars", schedule.crossbars_s], ["Digital units", schedule.digital_units_s], ["Links", schedule.links_s],
+          ["Chip links", schedule.chip_links_s]].filter(([, v]) => v !== null)
+          .map(([n, v]) => [n, v, v === schedule.slowest ? "plain-bar" : "bound-bar"]), (v) => si(v, "s"), "Busy with one inference"),
+        h("p", { class: "after" }, tag("plain", `limited by ${schedule.limited_by}`)),
+        h("p", { class: "muted small" }, `Up to ${bytes(schedule.waiting_bytes)} wait in a tile`
+          + (schedule.buffer_bytes === null ? "; what its buffers hold is not known." : `, which holds ${bytes(schedule.buffer_bytes)}: `
+            + (schedule.deadlock_free ? "the schedule can be kept, and no deadlock can occur." : "the schedule cannot be kept.")))),
       faults && h("div", { class: "panel" }, h("h3", {}, "Faults of the die"), pairs([
         ["Fault map", faults.file], ["Stuck cells in the crossbars used", count(faults.stuck_cells)],
         ["Error of the weights (RMS)", percent(faults.weight_error, 2)],

@@ -256,6 +256,8 @@ class TileInfo(msgspec.Struct, frozen=True, kw_only=True):
     resident: bool
     crossbars_used: int
     """Crossbars that hold something; layers may share them."""
+    waiting_bytes: int
+    """Inputs that wait in it at most."""
     chip: int
     row: int
     column: int
@@ -268,6 +270,26 @@ class LinkInfo(msgspec.Struct, frozen=True, kw_only=True):
     source: int
     destination: int
     bytes: int
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """What limits the pipeline, and what waits in its tiles.
+
+    limited_by: crossbars, digital units, links, or links between chips. crossbars_s, digital_units_s, links_s,
+    chip_links_s: how long the busiest is busy with one inference; null where the target does not say how fast it is.
+    waiting_bytes: inputs that wait in the fullest tile, `fullest_tile`, at most; buffer_bytes: what a tile holds.
+    deadlock_free: whether all that waits fits, so that the schedule can be kept; null where buffers are not known.
+    """
+
+    limited_by: str
+    crossbars_s: float
+    digital_units_s: float | None
+    links_s: float | None
+    chip_links_s: float | None
+    waiting_bytes: int
+    fullest_tile: int
+    buffer_bytes: int | None
+    deadlock_free: bool | None
 
 
 class FaultInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -292,6 +314,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     packing: Packing
     placement: PlacementInfo
     faults: FaultInfo | None
+    schedule: Schedule
     tiles: list[TileInfo]
     traffic: list[LinkInfo]
     deterministic_hash: str

@@ -203,6 +203,16 @@ class Adcs:
         default=2,
         choice=True,
     )
+    per_crossbar: float = rule(
+        float,
+        "converters of a crossbar, 0.125 where eight share one; 0: not known, a read cycle holds all conversions",
+        low=0.0,
+        high=4096.0,
+        default=0.0,
+    )
+    rate_per_s: float = rule(
+        float, "conversions of one converter; 0: not known", unit="1/s", low=0.0, high=1e15, default=0.0
+    )
     adjustable: bool = rule(bool, "whether the resolution can be lowered at run time", default=False, choice=True)
 
 
@@ -241,6 +251,46 @@ class Hierarchy:
 
 
 @dataclass(frozen=True)
+class Tile:
+    """What a tile has beside its cores."""
+
+    buffer_bytes: int = rule(
+        int, "memory for inputs that wait; 0: not known, taken to suffice", unit="byte", low=0, high=2**40, default=0
+    )
+    elements_per_s: float = rule(
+        float,
+        "outputs that the digital units finish; 0: not known, they keep pace",
+        unit="1/s",
+        low=0.0,
+        high=1e18,
+        default=0.0,
+    )
+
+
+@dataclass(frozen=True)
+class Noc:
+    """How tiles and chips are connected."""
+
+    link_bytes_per_s: float = rule(
+        float,
+        "one way over a link of the mesh; 0: not known, links keep pace",
+        unit="byte/s",
+        low=0.0,
+        high=1e18,
+        default=0.0,
+    )
+    hop_s: float = rule(float, "from a tile to its neighbour; 0: not known", unit="s", low=0.0, high=1.0, default=0.0)
+    chip_link_bytes_per_s: float = rule(
+        float,
+        "one way from chip to chip; 0: not known, links keep pace",
+        unit="byte/s",
+        low=0.0,
+        high=1e18,
+        default=0.0,
+    )
+
+
+@dataclass(frozen=True)
 class Timing:
     """How long operations take."""
 
@@ -261,6 +311,8 @@ class Target:
     adc: Adcs
     partial_sums: PartialSums
     hierarchy: Hierarchy
+    tile: Tile
+    noc: Noc
     timing: Timing
     sources: dict[str, str]
     assumed_fields: tuple[str, ...] = ()
@@ -315,6 +367,8 @@ SECTIONS: dict[str, type] = {
     "adc": Adcs,
     "partial_sums": PartialSums,
     "hierarchy": Hierarchy,
+    "tile": Tile,
+    "noc": Noc,
     "timing": Timing,
 }
 """The sections of a target file, in order."""

@@ -13,6 +13,8 @@ itself. It proves, for each matrix and copy, that
 - converters that are said to lose nothing resolve every sum that their columns' cells can cause;
 - what SRAM holds shares no crossbar with what RRAM holds;
 - where lines of crossbars were chosen, each row and column has one of its own that exists;
+- each matrix computes once, after what it reads has begun and not before that has ended, and inferences do not follow
+  each other faster than the busiest crossbars allow;
 - tiles have slots of their own, and no more crossbars are used than exist.
 """
 
@@ -36,6 +38,9 @@ NARROW_BITS = 24
 
 PROVEN_INPUT_BITS = 16
 """Inputs of up to so many bits are all tried; of wider ones, as many evenly spaced ones."""
+
+TIMES = 1e-9
+"""Relative rounding of times."""
 
 SLAB_ROWS = 256
 """Rows of a matrix that are checked together: large layers would fill the memory."""
@@ -79,6 +84,7 @@ def check_archive(archive: zipfile.ZipFile) -> None:
     check_cells(program, placed["floorplan"]["crossbars_used"], blocks, places, placed["sharing"])
     check_reduction(array(placed["reduction"]), len(blocks))
     check_floorplan(placed["floorplan"])
+    check_schedule(placed)
     if placed["wiring"] is not None:
         check_wiring(placed, manifest["target"]["crossbar"], array)
 
@@ -355,6 +361,25 @@ def check_floorplan(plan: Json) -> None:
         rule(len(set(there)) == len(there), "two tiles sit in one slot")
     rule(all(0 <= slot < total for slot in slots), "a tile sits off the mesh")
     rule(len(slots) * plan["crossbars_per_tile"] >= plan["crossbars_used"], "crossbars are used that no tile holds")
+
+
+def check_schedule(placed: Json) -> None:
+    """Check that stages are in an order in which they can compute, and that the interval leaves them time."""
+    matrices, stages = placed["program"]["matrices"], placed["stages"]
+    names = [item["matrix"]["name"] for item in matrices]
+    turns = {stage["matrix"]: turn for turn, stage in enumerate(stages)}
+    rule(sorted(turns) == list(range(len(names))) and len(stages) == len(names), "a matrix computes never, or twice")
+    for stage in stages:
+        name, lasting = names[stage["matrix"]], stage["stop_s"] - stage["start_s"]
+        rule(stage["start_s"] >= 0, f"{name} computes before the first inference begins")
+        rule(stage["busy_s"] <= lasting * (1 + TIMES), f"{name} computes for longer than from its start to its stop")
+        rule(stage["busy_s"] <= placed["interval_s"] * (1 + TIMES), f"inferences follow faster than {name} computes")
+    for edge in placed["program"]["source"]["edges"]:
+        first, then = turns[edge["producer"]], turns[edge["consumer"]]
+        if first < then:  # not what a loop carries back
+            early = stages[then]["start_s"] < stages[first]["start_s"] * (1 - TIMES)
+            early |= stages[then]["stop_s"] < stages[first]["stop_s"] * (1 - TIMES)
+            rule(not early, f"{names[edge['consumer']]} does not wait for {names[edge['producer']]}, which it reads")
 
 
 def check_wiring(placed: Json, crossbar: Json, array: Reader) -> None:

@@ -7,6 +7,7 @@ import zoo
 from conftest import ROOT
 
 from rcompile.frontend.load import Source, load
+from rcompile.mapper.clock import Clock
 from rcompile.mapper.replication import cost, shortest_interval
 from rcompile.mapper.timing import layers_of
 from rcompile.passes.lower import lower
@@ -35,7 +36,9 @@ def layers(path: Path):
     graph = simplify(load(path, Source({}, weightless=True, seed=0)), Trace())
     bits = Precision(16, 16)
     graph = quantize(graph, dict.fromkeys(needs_ranges(graph, bits), (0.0, 1.0)), bits)
-    return layers_of(slice_inputs(partition(lower(graph), TARGET), TARGET), pulses=False)
+    found, tick = layers_of(slice_inputs(partition(lower(graph), TARGET), TARGET), Clock.of(TARGET))
+    assert tick == 4_000_000  # a product, in picoseconds
+    return found
 
 
 @pytest.mark.parametrize(("name", "one_copy", "vectors"), GOLDEN)
@@ -43,5 +46,5 @@ def test_crossbars_and_interval(name, one_copy, vectors, tmp_path):
     found = layers(zoo.write(name, tmp_path))
     assert sum(layer.crossbars for layer in found) == one_copy
     copies = shortest_interval(found, TARGET.crossbars_available)
-    assert copies.reached == 16 * vectors
+    assert copies.reached == vectors
     assert cost(found, copies.copies) <= TARGET.crossbars_available

@@ -59,7 +59,10 @@ REPORT = {
         "packing": {"sharing": "layer", "crossbars": 1, "lower_bound": 1, "cells_bound": 1},
         "placement": {"byte_hops": 0, "lower_bound": 0, "snake_byte_hops": 0, "max_link_bytes": 0, "proven": True,
                       "chip_bytes": 0, "chip_bytes_bound": 0, "round_bytes": 0},
-        "tiles": [{"tile": 0, "round": 0, "resident": False, "crossbars_used": 1, "chip": 0, "row": 0, "column": 0, "crossbars": [[0, 1]]}], "traffic": [],
+        "faults": None,
+        "schedule": {"limited_by": "crossbars", "crossbars_s": 1e-6, "digital_units_s": 1e-7, "links_s": None, "chip_links_s": None,
+                     "waiting_bytes": 0, "fullest_tile": 0, "buffer_bytes": None, "deadlock_free": None},
+        "tiles": [{"tile": 0, "round": 0, "resident": False, "crossbars_used": 1, "waiting_bytes": 0, "chip": 0, "row": 0, "column": 0, "crossbars": [[0, 1]]}], "traffic": [],
         "deterministic_hash": "f" * 64,
     },
     "verification": {

@@ -152,7 +152,23 @@ def wired(compiled, rng):
     return {"wiring": dataclasses.replace(wiring, **{kind: lines})}, message
 
 
-MUTATIONS = (block, twin, place, off, reduced, code, weight_slice, converter, slot, wired)
+def stage(compiled, rng):
+    """A matrix that does not wait, computes never, or longer than it has time; inferences that follow too fast."""
+    stages = list(compiled.placed.stages)
+    which = int(rng.integers(1, len(stages)))
+    kind = rng.integers(4)
+    if kind == 0:
+        late = dataclasses.replace(stages[which - 1], stop_s=1.0)
+        return {"stages": (*stages[: which - 1], late, *stages[which:])}, "does not wait for"
+    if kind == 1:
+        return {"stages": (*stages[:which], stages[which - 1], *stages[which + 1 :])}, "computes never, or twice"
+    if kind == 2:
+        stages[which] = dataclasses.replace(stages[which], busy_s=stages[which].stop_s - stages[which].start_s + 1e-6)
+        return {"stages": tuple(stages)}, "computes for longer than"
+    return {"interval_s": max(item.busy_s for item in stages) * 0.9}, "inferences follow faster than"
+
+
+MUTATIONS = (block, twin, place, off, reduced, code, weight_slice, converter, slot, wired, stage)
 
 
 @pytest.mark.parametrize("seed", range(200))

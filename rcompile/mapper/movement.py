@@ -1,0 +1,92 @@
+"""How long digital units and links are busy with an inference, matrix by matrix and in all.
+
+The outputs of a matrix pass the digital units of the tiles that make them once. Bytes go over the mesh along the row
+first; what leaves a chip passes its first slot. What a target does not state keeps pace.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rcompile.ir.placed import PlacedProgram
+from rcompile.mapper.clock import picoseconds
+from rcompile.mapper.mesh import Mesh, link_loads
+from rcompile.mapper.traffic import Spread, add_sent, spreads
+from rcompile.targets import Target
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Picoseconds per inference of the busiest digital unit, mesh link and link between chips."""
+
+    units: int
+    links: int
+    chips: int
+
+    @property
+    def most(self) -> int:
+        """Of the busiest of them."""
+        return max(self.units, self.links, self.chips)
+
+
+class Movement:
+    """What the matrices of a placed program move, and for how long that keeps units and links busy.
+
+    Args:
+        placed: with places and slots.
+        target: says how fast units and links are.
+    """
+
+    def __init__(self, placed: PlacedProgram, target: Target) -> None:
+        plan = placed.floorplan
+        self._placed, self._target = placed, target
+        self._tiles = len(plan.slots)
+        self._mesh = Mesh(plan.mesh_rows, plan.mesh_columns, plan.chips)
+        rounds = np.array(plan.rounds)
+        self._together = rounds[:, None] == rounds
+        self.spreads: list[Spread] = spreads(placed.program, placed.places, plan.crossbars_per_tile)
+
+    def busy(self, matrices: list[int]) -> Busy:
+        """Return how long some matrices keep units and links busy, together."""
+        return self._busy(matrices, self._flows(matrices))
+
+    def of_one(self, matrix: int) -> tuple[Busy, int]:
+        """Return how long a matrix keeps units and links busy, and how many picoseconds its farthest bytes travel."""
+        flows = self._flows([matrix])
+        busy = self._busy([matrix], flows)
+        hops = 0
+        if self._target.noc.hop_s and flows.any():
+            slots = np.array(self._placed.floorplan.slots)
+            source, destination = np.nonzero(flows)
+            hops = int(self._mesh.hops(slots[source], slots[destination]).max())
+        travel = picoseconds(hops * self._target.noc.hop_s) if hops else 0
+        item = self._placed.program.matrices[matrix]
+        slots_of_copy = -(-item.matrix.vectors // item.replicas)
+        return busy, travel + max(busy.links, busy.chips) // slots_of_copy  # and the last bytes of a vector arrive
+
+    def _flows(self, matrices: list[int]) -> NDArray[np.int64]:
+        flows = np.zeros((self._tiles, self._tiles))
+        if self._target.noc.link_bytes_per_s or self._target.noc.chip_link_bytes_per_s or self._target.noc.hop_s:
+            for index in matrices:
+                add_sent(flows, self._placed.program, self.spreads, index)
+            np.fill_diagonal(flows, 0)
+        return np.ceil(np.where(self._together, flows, 0)).astype(np.int64)
+
+    def _busy(self, matrices: list[int], flows: NDArray[np.int64]) -> Busy:
+        loads = link_loads(flows, self._placed.floorplan.slots, self._mesh)
+        noc = self._target.noc
+        made = np.zeros(self._tiles)
+        for index in matrices:
+            matrix, own = self._placed.program.matrices[index].matrix, self.spreads[index]
+            made[own.tiles] += matrix.vectors * matrix.groups * matrix.columns * own.makes
+        return Busy(
+            units=lasting(float(made.max()), self._target.tile.elements_per_s),
+            links=lasting(float(loads.on_mesh.max()), noc.link_bytes_per_s),
+            chips=lasting(float(loads.chips.max()), noc.chip_link_bytes_per_s),
+        )
+
+
+def lasting(amount: float, rate_per_s: float) -> int:
+    """Return how many picoseconds an amount takes; none, where the rate is not known."""
+    return picoseconds(amount / rate_per_s) if amount and rate_per_s else 0
