@@ -1,6 +1,7 @@
 """Write the pages that come from code: docs/targets.md, docs/supported-operators.md. A test holds them against it."""
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from rcompile.frontend.dialect import KNOWN_DOMAINS
@@ -8,7 +9,7 @@ from rcompile.frontend.expand import EXPANSIONS
 from rcompile.frontend.operators import OPERATORS, UNFOLDED
 from rcompile.frontend.supported import RANDOM
 from rcompile.targets import list_targets
-from rcompile.targets.schema import SECTIONS, defaults, field_names, rules
+from rcompile.targets.schema import TARGET
 
 FOLDER = Path(__file__).parent
 
@@ -26,8 +27,8 @@ def targets_page() -> str:
         "|---|---|",
         *(f"| `{name}` | {summary} |" for name, summary in list_targets().items()),
     ]
-    known, assumed = rules(), defaults()
-    for section, kind in SECTIONS.items():
+    known, assumed = TARGET.rules(), TARGET.defaults()
+    for section, kind in TARGET.sections.items():
         lines += [
             "",
             f"## [{section}]",
@@ -37,7 +38,7 @@ def targets_page() -> str:
             "| Field | Value | Meaning |",
             "|---|---|---|",
         ]
-        for name in field_names(kind):
+        for name in (item.name for item in fields(kind)):
             rule = known[f"{section}.{name}"]
             values = ", ".join(f"`{choice}`" for choice in rule.choices) or "true or false"
             if rule.low is not None:

@@ -1,11 +1,12 @@
 """The Python interface: what the command line does, as calls."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rcompile.compiler import PASSES, compile_file, data_for
-from rcompile.devices.faults import load_faults
+from rcompile.devices import IDEAL, Device
 from rcompile.errors import UsageError, VerificationFailed
 from rcompile.ir import container
 from rcompile.ir.container import Compiled
@@ -19,6 +20,7 @@ from rcompile.report.schema import Report, to_json
 from rcompile.report.trace import to_trace
 from rcompile.targets import Target, resolve_target
 from rcompile.verification.data import random_data
+from rcompile.verification.trials import conditions_of
 from rcompile.verification.verify import Verified, reference_of, verify_file
 
 DEFAULT_TARGET = "isaac"
@@ -30,7 +32,11 @@ def compile_model(  # noqa: PLR0913 - as many as the command line has
     target: str | Path | Target = DEFAULT_TARGET,
     data: str | Path | None = None,
     calibration: str | Path | None = None,
+    device: str | Device = IDEAL,
     faults: str | Path | None = None,
+    trials: int = 5,
+    until_ci: float | None = None,
+    at: Sequence[str] = (),
     output: str | Path | None = None,
     options: Options | None = None,
     trace: Trace | None = None,
@@ -43,7 +49,11 @@ def compile_model(  # noqa: PLR0913 - as many as the command line has
         target: a preset's name, a .toml file, or a Target.
         data: an .npz file to verify on: one array per model input, samples along axis 0, optional `labels`.
         calibration: an .npz file for the activation ranges of a float model; without, `data` is used.
+        device: its cells: a preset's name or a .toml file, with @TIME and ?SECTION.FIELD=VALUE, or a Device.
         faults: an .npz file with what of a die does not work: it is avoided, and the accuracy on the die is measured.
+        trials: dies with random draws of their own on which the accuracy is measured, at most.
+        until_ci: fewer dies where the 95 % interval of the mean accuracy is no wider on either side.
+        at: times after writing at which the accuracy is measured, too: ("1h", "1day", "1year").
         output: the folder to write; without, `<model stem>.rcompile` in the current folder.
         options: choices, else the defaults.
         trace: records and shows what happens.
@@ -69,7 +79,14 @@ def compile_model(  # noqa: PLR0913 - as many as the command line has
             trace,
             data_path=Path(data) if data else None,
             calibration_path=Path(calibration) if calibration else None,
-            faults_path=Path(faults) if faults else None,
+            conditions=conditions_of(
+                device,
+                faults=Path(faults) if faults else None,
+                trials=trials,
+                until_ci=until_ci,
+                at=at,
+                seed=(options or Options()).seed,
+            ),
         )
         report = build_report(
             result,
@@ -99,14 +116,18 @@ def load_program(path: str | Path) -> Compiled:
     return container.load(program_file(Path(path)))
 
 
-def verify(
+def verify(  # noqa: PLR0913 - as many as the command line has
     program: str | Path,
     *,
     data: str | Path | None = None,
     exact_samples: int = 0,
     seed: int = 0,
     adc_bits: int | None = None,
+    device: str | Device = IDEAL,
     faults: str | Path | None = None,
+    trials: int = 5,
+    until_ci: float | None = None,
+    at: Sequence[str] = (),
     trace: Trace | None = None,
 ) -> Verified:
     """Verify a program file on data, from the file alone.
@@ -115,14 +136,21 @@ def verify(
         program: program.rcx or the folder that holds it.
         data: an .npz file; without, seeded random inputs.
         exact_samples: samples of the exact comparison; 0: as many as the work limit allows.
-        seed: of random inputs.
+        seed: of random inputs and dies.
+        device: see compile_model; so are trials, until_ci and at.
         faults: an .npz file with what of a die does not work: the accuracy on the die is measured, too.
+        trials: dies.
+        until_ci: fewer of them.
+        at: times.
         adc_bits: resolution that adjustable converters are lowered to, without mapping again.
         trace: records and shows what happens.
 
     Raises:
         VerificationFailed: the program computes something else than its model.
     """
+    conditions = conditions_of(
+        device, faults=Path(faults) if faults else None, trials=trials, until_ci=until_ci, at=at, seed=seed
+    )
     path = program_file(Path(program))
     graph, matrices = reference_of(container.load(path))
     samples = data_for(graph, Path(data) if data else None) or random_data(graph, seed, None, matrices.macs)
@@ -132,7 +160,7 @@ def verify(
         trace or Trace(),
         exact_samples=exact_samples,
         adc_bits=adc_bits,
-        faults=load_faults(Path(faults)) if faults else None,
+        conditions=conditions,
     )
     if not found.exact.passed:
         raise VerificationFailed(f"the program computes something else than its model: {found.exact.first_failure()}")

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rcompile.calibration import Chosen, Samples, Seen, in_batches
-from rcompile.devices import IDEAL
-from rcompile.devices.faults import FaultMap, load_faults
+from rcompile.devices.faults import FaultMap
 from rcompile.errors import InternalError, Origin, RcompileError, UnsupportedError, UsageError
 from rcompile.frontend.blame import blame
 from rcompile.frontend.calibrate import calibrate
@@ -49,7 +48,8 @@ from rcompile.targets import Target
 from rcompile.targets.schema import as_dict
 from rcompile.verification.accuracy import FloatModel
 from rcompile.verification.data import DataSet, load_data, random_data
-from rcompile.verification.verify import verify_file
+from rcompile.verification.trials import Conditions
+from rcompile.verification.verify import IDEAL_CONDITIONS, verify_file
 
 PASSES = (
     fold_constants, expand, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, flip_weights,
@@ -82,7 +82,7 @@ def compile_file(
     *,
     data_path: Path | None = None,
     calibration_path: Path | None = None,
-    faults_path: Path | None = None,
+    conditions: Conditions = IDEAL_CONDITIONS,
 ) -> Result:
     """Compile an ONNX file, write program.rcx, then verify what was written by executing it.
 
@@ -94,7 +94,7 @@ def compile_file(
         trace: records what happens.
         data_path: samples to verify on; without, seeded random ones.
         calibration_path: samples for the activation ranges of a float model; without, those of `data_path`.
-        faults_path: what of the die does not work; it is avoided, and the accuracy on the die is measured.
+        conditions: what dies the program is run on besides; faults of a die are avoided.
     """
     with trace.phase("load"):
         source = Source(options.dimensions, weightless=options.weightless, seed=options.seed)
@@ -103,7 +103,7 @@ def compile_file(
             require_tensors(graph)
         sha256 = file_digest(path)
         given = Given(
-            data_for(graph, data_path), data_for(graph, calibration_path), die_faults(faults_path, target, options)
+            data_for(graph, data_path), data_for(graph, calibration_path), die_faults(conditions, target, options)
         )
         if given.faults is not None:
             target = with_spares(target, given.faults)
@@ -127,7 +127,7 @@ def compile_file(
                 trace,
                 exact_samples=options.exact_samples,
                 original=original,
-                faults=given.faults,
+                conditions=conditions,
             )
     return Result(
         path=path,
@@ -136,7 +136,7 @@ def compile_file(
         compiled=verified.compiled if verified is not None else container.load(program_path),
         program_hash=program_hash,
         target=target,
-        device=IDEAL,
+        device=conditions.device,
         options=options,
         origins=origins,
         replication=replication,
@@ -146,13 +146,13 @@ def compile_file(
     )
 
 
-def die_faults(path: Path | None, target: Target, options: Options) -> FaultMap | None:
-    """Read a die's fault map, which must fit the target."""
-    if path is None:
+def die_faults(conditions: Conditions, target: Target, options: Options) -> FaultMap | None:
+    """Return a die's fault map, which must fit the target."""
+    faults = conditions.faults
+    if faults is None:
         return None
     if options.fit is not None:
         raise UsageError("--faults is of a die that exists, --fit designs one", hint="leave one of them out")
-    faults = load_faults(path)
     faults.require_on(target.positions, *target.lines)
     return faults
 

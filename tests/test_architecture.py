@@ -58,7 +58,7 @@ def test_every_target_loads_and_each_value_has_a_source(name):
     target = resolve_target(name)
     assert target.name == name
     assert target.summary
-    assert target.assumed_fields == ()
+    assert set(target.assumed_fields) <= {"noc.hop_s"}  # of ISAAC, not known
 
 
 def test_targets_know_the_sign_schemes_that_there_are():

@@ -1,56 +1,182 @@
 """The crossbars of a program as one die reads them."""
 
 from collections.abc import Iterator
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rcompile.devices import IDEAL, Device
 from rcompile.devices.faults import HIGH, LOW, FaultMap
+from rcompile.devices.streams import Moment, Streams
+from rcompile.ir.arrays import frozen
 from rcompile.ir.cells import Crossbars
 from rcompile.ir.encoding import Memory
 from rcompile.ir.placed import PlacedProgram
 
+DOUBLE_BITS = 52
+"""Of a float64's fraction."""
+
+CACHED_BYTES = 2**28
+
+BLOCK = 64
+"""Vectors for which read noise is drawn together."""
+
+
+@dataclass(frozen=True)
+class Die:
+    """What a program runs on.
+
+    Attributes:
+        device: its cells and wires.
+        faults: what does not work; None: everything works.
+        lines: (for rows, for columns) that a crossbar has, spare ones included; (0, 0): as many as the program uses.
+        seed: of its random draws.
+        trial: number of the die.
+    """
+
+    device: Device = IDEAL
+    faults: FaultMap | None = None
+    lines: tuple[int, int] = (0, 0)
+    seed: int = 0
+    trial: int = 0
+
 
 class Chip:
-    """What the cells of a program's crossbars hold when they are read.
+    """What the cells of a program's crossbars are when they are read.
 
     Args:
         placed: the program.
-        faults: of the die; None: every cell holds what is written.
-        lines: (for rows, for columns) that a crossbar has; needed for the faults alone.
+        die: that it runs on; without, one whose cells hold what is written.
     """
 
-    def __init__(self, placed: PlacedProgram, faults: FaultMap | None = None, lines: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, placed: PlacedProgram, die: Die | None = None) -> None:
         self._placed = placed
-        self._faults = faults
-        self._lines = lines
+        self._die = die or Die()
+        self._streams = Streams(self._die.seed, self._die.trial)
         self._crossbars = Crossbars(placed)
-        self.levels = lru_cache(maxsize=4096)(self._read)
+        program = placed.program
+        size = 8 * program.crossbar_rows * program.crossbar_columns
+        self.levels = lru_cache(maxsize=max(CACHED_BYTES // size, 16))(self._levels)
+        self.variance = lru_cache(maxsize=max(CACHED_BYTES // size, 16))(self._variance)
+
+    @property
+    def analog(self) -> bool:
+        """Whether cells hold anything but whole levels."""
+        return not self._die.device.ideal
 
     @property
     def faulty(self) -> bool:
         """Whether cells may hold something else than what is written."""
-        return self._faults is not None
+        return self.analog or self._die.faults is not None
+
+    @cached_property
+    def noisy(self) -> bool:
+        """Whether reads of a cell differ."""
+        cell = self._die.device.cell
+        ends = np.array([[cell.g_min_s, cell.g_max_s]])
+        return any(model.read_sigma(ends, cell) is not None for model in self._die.device.models.values())
 
     def of(self, matrix: int, replica: int) -> Iterator[tuple[int, NDArray[np.int32]]]:
         """Yield each crossbar of a copy with the copy's blocks on it, in order of reduction."""
         return self._crossbars.of(matrix, replica)
 
-    def _read(self, crossbar: int) -> NDArray[np.uint8]:
-        """Return the levels (rows, columns) that a crossbar's rows and columns meet."""
+    def noise(
+        self, crossbar: int, columns: NDArray[np.intp], vectors: NDArray[np.int64], *read: int
+    ) -> NDArray[np.float64]:
+        """Return standard normal numbers (columns, vectors) for one read of a crossbar.
+
+        Args:
+            crossbar: that is read.
+            columns: that are converted.
+            vectors: numbers of the vectors that it is read for.
+            read: which read of them it is.
+        """
+        position = self._placed.position_of(crossbar)
+        found = np.empty((len(vectors), len(columns)))
+        blocks = vectors // BLOCK
+        for block in np.unique(blocks).tolist():
+            own = np.flatnonzero(blocks == block)
+            stream = self._streams.of(position, Moment.READING, crossbar, *read, block)
+            found[own] = stream.standard_normal((BLOCK, len(columns)))[vectors[own] % BLOCK]
+        return found.T
+
+    def _levels(self, crossbar: int) -> NDArray[np.uint8] | NDArray[np.float64]:
+        """Return the levels (rows, columns) that a crossbar's rows and columns meet.
+
+        They are what a column senses for a digit of 1, in steps of a level, without what level 0 gives. Analog ones
+        are whole multiples of a power of two, so small that every column sum is exact in float64 in any order.
+        """
+        if self.analog and self._in_rram(crossbar):
+            cell = self._die.device.cell
+            sensed = self._die.device.wires.sensed(self._conductances(crossbar))
+            step = cell.span_s / (2**self._placed.program.cell_bits - 1)
+            levels = (self._seen(crossbar, sensed) - cell.g_min_s) / step
+            return frozen(np.rint(levels * self._grid) / self._grid)
         written = self._crossbars.levels(crossbar)
-        if self._faults is None or not self._in_rram(crossbar):
+        if self._die.faults is None or not self._in_rram(crossbar):
             return written
-        states = self._faults.states(self._placed.position_of(crossbar), *self._lines)
-        wiring = self._placed.wiring
-        if wiring is None:
-            states = states[: written.shape[0], : written.shape[1]]
-        else:
-            states = states[wiring.rows[crossbar][:, None], wiring.columns[crossbar][None, :]]
+        states = self._seen(crossbar, self._states(crossbar))
         found = np.where(states == LOW, np.uint8(0), written)
         found[states == HIGH] = 2**self._placed.program.cell_bits - 1
         return found
+
+    def _variance(self, crossbar: int) -> NDArray[np.float64] | None:
+        """Return the variance (rows, columns) of a read in levels squared, for a digit of 1; None: reads are exact."""
+        if not self.noisy or not self._in_rram(crossbar):
+            return None
+        device = self._die.device
+        g = self._conductances(crossbar)
+        found = [model.read_sigma(g, device.cell) for model in device.models.values()]
+        step = device.cell.span_s / (2**self._placed.program.cell_bits - 1)
+        total = sum((np.square(sigma / step) for sigma in found if sigma is not None), np.zeros_like(g))
+        return frozen(self._seen(crossbar, total))
+
+    def _conductances(self, crossbar: int) -> NDArray[np.float64]:
+        """Return the conductances of all cells of a crossbar, line by line, at the time at which it is read."""
+        device, position = self._die.device, self._placed.position_of(crossbar)
+        written = self._crossbars.levels(crossbar)
+        lines = tuple(max(have, used) for have, used in zip(self._die.lines, written.shape, strict=True))
+        levels = np.zeros(lines)
+        rows, columns = self._wires(crossbar)
+        levels[rows[:, None], columns] = written
+        g = device.cell.g_min_s + levels * (device.cell.span_s / (2**self._placed.program.cell_bits - 1))
+        for number, model in device.numbered():
+            g = model.program(g, device.cell, self._streams.of(position, Moment.PROGRAMMING, crossbar, number))
+        for number, model in device.numbered() if device.age_s else ():
+            stream = self._streams.of(position, Moment.DRIFT, crossbar, number)
+            g = model.drift(g, device.age_s, device.cell, stream)
+        if self._die.faults is not None:
+            states = self._die.faults.states(position, *lines)
+            g = np.where(states == LOW, device.cell.g_min_s, np.where(states == HIGH, device.cell.g_max_s, g))
+        return g
+
+    def _states(self, crossbar: int) -> NDArray[np.int8]:
+        """Return the states of all cells of a crossbar, line by line."""
+        assert self._die.faults is not None
+        program = self._placed.program
+        used = (program.crossbar_rows, program.crossbar_columns)
+        lines = tuple(max(have, need) for have, need in zip(self._die.lines, used, strict=True))
+        return self._die.faults.states(self._placed.position_of(crossbar), *lines)
+
+    def _seen(self, crossbar: int, cells: np.ndarray) -> np.ndarray:
+        """Return what of all cells, line by line, the rows and columns of a place meet."""
+        rows, columns = self._wires(crossbar)
+        return cells[rows[:, None], columns]
+
+    def _wires(self, crossbar: int) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+        """Return the lines of a crossbar's rows and columns."""
+        wiring, program = self._placed.wiring, self._placed.program
+        if wiring is None:
+            return np.arange(program.crossbar_rows), np.arange(program.crossbar_columns)
+        return wiring.rows[crossbar], wiring.columns[crossbar]
+
+    @cached_property
+    def _grid(self) -> float:
+        """Analog levels are multiples of one over this."""
+        widest = max(item.sum_bits for item in self._placed.program.matrices)
+        return float(2 ** (DOUBLE_BITS - widest - 2))
 
     def _in_rram(self, crossbar: int) -> bool:
         """Tell whether a crossbar's cells are RRAM; no crossbar holds slices of both memories."""

@@ -1,5 +1,6 @@
 """Run a placed program on data: digital segments by onnxruntime, matrices by an engine."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -39,8 +40,17 @@ class Engine(Protocol):
     name: str
     placed: PlacedProgram
 
-    def accumulate(self, index: int, vectors: np.ndarray) -> NDArray[np.int64]:
-        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""
+    def accumulate(
+        self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
+    ) -> NDArray[np.int64]:
+        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K).
+
+        Args:
+            index: of the matrix.
+            vectors: what its rows are driven with.
+            positions: which of all vectors these are; without, they are all.
+            call: how often the matrix has been read for these positions before, in a loop.
+        """
         ...
 
 
@@ -126,6 +136,8 @@ class Executor:
         self.source = engine.placed.program.source
         self._observe = observe
         self._interpreter = Interpreter(self.source, self._matrix)
+        self._start = 0
+        self._calls: Counter[int] = Counter()
 
     def run(self, inputs: Tensors, progress: Callable[[int], None] | None = None) -> dict[str, np.ndarray]:
         """Return the model's outputs, samples along axis 0.
@@ -138,6 +150,8 @@ class Executor:
         parts = []
         for start in range(0, samples, self.samples_at_once()):
             stop = min(start + self.samples_at_once(), samples)
+            self._start = start
+            self._calls.clear()
             parts.append(self._run_chunk(list(runs_of(self.source.batch, inputs, start, stop)), stop - start))
             if progress is not None:
                 progress(stop - start)
@@ -158,7 +172,13 @@ class Executor:
     def _matrix(self, index: int, codes: list[np.ndarray]) -> list[np.ndarray]:
         matrix = self.source.matrices[index]
         vectors = [vectors_of(matrix, run) for run in codes]
-        accumulators = self.engine.accumulate(index, np.concatenate(vectors))
+        count = sum(map(len, vectors))
+        # a loop reads one vector of each sample a call; else all of a sample's vectors are read at once
+        first = self._start * (1 if matrix.serial else matrix.vectors)
+        accumulators = self.engine.accumulate(
+            index, np.concatenate(vectors), np.arange(first, first + count), self._calls[index]
+        )
+        self._calls[index] += 1
         outputs = apply(matrix.epilogue, accumulators)
         if self._observe is not None:
             self._observe(index, Observation(codes, accumulators, outputs))

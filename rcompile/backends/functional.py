@@ -50,14 +50,17 @@ class Functional:
         self._products: dict[int, bool] = {}
         self._weights: dict[tuple[int, int], np.ndarray] = {}
 
-    def accumulate(self, index: int, vectors: np.ndarray) -> NDArray[np.int64]:
-        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""
+    def accumulate(
+        self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
+    ) -> NDArray[np.int64]:
+        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K); see Engine."""
         item = self.placed.program.matrices[index]
         if not self.can_run(index):
             raise InternalError(f"{item.matrix.name} rounds its sums: the functional engine cannot run it")
         inputs = item.presented.inputs_of(vectors)
         sums = np.empty((len(vectors), item.matrix.groups, item.matrix.columns))
-        copies = copy_of_vector(item, np.arange(len(vectors)))
+        del call  # nothing is drawn
+        copies = copy_of_vector(item, np.arange(len(vectors)) if positions is None else positions)
         for replica in range(item.replicas):
             own = slice(None) if item.replicas == 1 else np.flatnonzero(copies == replica)
             sums[own] = product(inputs[own], self.effective_weights(index, replica), item.presented.largest)

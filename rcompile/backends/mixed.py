@@ -25,7 +25,9 @@ class Mixed:
         self._reference = Reference(placed, chip)
         self._functional = Functional(placed, self._reference.chip, keep=keep)
 
-    def accumulate(self, index: int, vectors: np.ndarray) -> NDArray[np.int64]:
-        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""
+    def accumulate(
+        self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
+    ) -> NDArray[np.int64]:
+        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K); see Engine."""
         fast = self._functional.can_run(index)
-        return (self._functional if fast else self._reference).accumulate(index, vectors)
+        return (self._functional if fast else self._reference).accumulate(index, vectors, positions, call)

@@ -17,9 +17,11 @@ def is_one_product(placed: PlacedProgram, chip: Chip, index: int) -> bool:
 
     Of a sound die's program its converters were proven to lose nothing, or not. On a faulty one, each column's sums are
     bounded by what its cells hold; where a stuck cell beside a block joins its sums, there is no such product. Neither
-    is there for XNOR pairs, whose cells are read as complements.
+    is there for XNOR pairs, whose cells are read as complements, nor for analog levels, whose sums are rounded.
     """
     item = placed.program.matrices[index]
+    if chip.analog:
+        return False
     if not item.lossless or not chip.faulty:
         return item.lossless
     if item.encoding.scheme is SignScheme.XNOR_PAIR:
@@ -71,5 +73,5 @@ def cells_of(item: CrossbarMatrix, chip: Chip, readout: Readout) -> NDArray[np.i
     reading, minus = readout.reading, readout.minus
     cells = chip.levels(reading.crossbar)[reading.rows, reading.columns].astype(np.int64)
     if minus is not None:
-        return cells - chip.levels(minus.crossbar)[minus.rows, minus.columns]
+        return cells - chip.levels(minus.crossbar)[minus.rows, minus.columns].astype(np.int64)
     return cells[::2] - cells[1::2] if item.rows_per_weight == 2 else cells

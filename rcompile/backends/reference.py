@@ -9,6 +9,7 @@ sums are exact in any order. docs/semantics.md gives the formulas, in the same o
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -34,6 +35,14 @@ CHUNK_ELEMENTS = 2**20
 """Inputs and column sums handled at once: the working set stays near a core's cache."""
 
 
+@dataclass(frozen=True)
+class Vectors:
+    """Which of all vectors some are: their positions, and how often the matrix was read for them before."""
+
+    positions: NDArray[np.int64]
+    call: int
+
+
 class Reference:
     """Accumulators of each matrix of a program, computed by its crossbars.
 
@@ -52,7 +61,7 @@ class Reference:
         self._groups: dict[tuple[int, int], list[list[Readout]]] = {}
 
     def accumulate(
-        self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None
+        self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
     ) -> NDArray[np.int64]:
         """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K).
 
@@ -60,6 +69,7 @@ class Reference:
             index: of the matrix.
             vectors: what its rows are driven with.
             positions: which of all vectors these are, which says what copy takes each; without, they are all.
+            call: how often the matrix has been read for these positions before, in a loop.
         """
         positions = np.arange(len(vectors)) if positions is None else positions
         item = self.placed.program.matrices[index]
@@ -71,9 +81,9 @@ class Reference:
         # narrow products gain nothing from threads inside BLAS; chunks are independent and their sums exact
         with thread_pools().limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
             chunks = (slice(start, start + count) for start in starts)
-            return np.concatenate(list(pool.map(lambda s: self._chunk(index, vectors[s], positions[s]), chunks)))
+            return np.concatenate(list(pool.map(lambda s: self._chunk(index, vectors[s], positions[s], call), chunks)))
 
-    def _chunk(self, index: int, vectors: np.ndarray, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _chunk(self, index: int, vectors: np.ndarray, positions: NDArray[np.int64], call: int) -> NDArray[np.int64]:
         item = self.placed.program.matrices[index]
         inputs = item.presented.inputs_of(vectors)
         # vectors last, so that what is done to a column runs along memory
@@ -88,7 +98,7 @@ class Reference:
                 continue  # none of the vectors asked for is this copy's
             part = np.zeros_like(sums[..., own])
             for group in self._readouts(index, replica):
-                self._read(item, group, columns[:, :, own], part)
+                self._read(item, group, columns[:, :, own], part, Vectors(positions[own], call))
             sums[..., own] += part
         return corrected(item, sums.transpose(0, 3, 1, 2), inputs)
 
@@ -104,7 +114,14 @@ class Reference:
             self._groups[index, replica] = list(readouts(item, self.placed, self.chip, index, replica))
         return self._groups[index, replica]
 
-    def _read(self, item: CrossbarMatrix, group: list[Readout], inputs: Array, sums: Array) -> None:
+    def _read(
+        self,
+        item: CrossbarMatrix,
+        group: list[Readout],
+        inputs: Array,
+        sums: Array,
+        which: Vectors,
+    ) -> None:
         """Drive one crossbar, or a pair of them, with all input slices; shift and add their columns into `sums`.
 
         Args:
@@ -112,24 +129,42 @@ class Reference:
             group: its readouts there.
             inputs: (G, K, vectors) integers.
             sums: (row partitions or 1, G, N, vectors), added to.
+            which: of all vectors these are.
         """
-        kind = exact_float(item)
+        kind = np.float64 if self.chip.analog else exact_float(item)
         arrays = {readout.reading.crossbar for readout in group}
         arrays |= {readout.minus.crossbar for readout in group if readout.minus is not None}
-        cells = {crossbar: self.chip.levels(crossbar).T.astype(kind) for crossbar in arrays}
+        cells: dict[int, Array] = {crossbar: self.chip.levels(crossbar).T.astype(kind) for crossbar in arrays}
+        columns = {crossbar: columns_read(group, crossbar) for crossbar in arrays}
         for cycle, input_slice in enumerate(item.presented.slices):
             digits = input_slice.of(inputs)
-            for read in reads(group, one_at_a_time=self.placed.takes_turns):
-                found = {
-                    crossbar: values @ driven_rows(item, read, crossbar, digits, input_slice, values.shape[1])
-                    for crossbar, values in cells.items()
-                }
+            for turn, read in enumerate(reads(group, one_at_a_time=self.placed.takes_turns)):
+                found: dict[int, Array] = {}
+                for crossbar, values in cells.items():
+                    driven = driven_rows(item, read, crossbar, digits, input_slice, values.shape[1]).astype(kind)
+                    found[crossbar] = values @ driven
+                    self._add_noise(crossbar, found[crossbar], driven, columns[crossbar], which, (cycle, turn))
                 for readout, section in read:
                     reading = readout.reading
                     value = self._true_sums(item, readout, found, digits, (cycle, section))
                     part = readout.partition if len(sums) > 1 else 0
                     weight = float(reading.weight * input_slice.weight)
                     sums[part, reading.group, reading.outputs] += value * weight
+
+    def _add_noise(
+        self,
+        crossbar: int,
+        sums: Array,
+        driven: Array,
+        columns: NDArray[np.intp],
+        which: Vectors,
+        read: tuple[int, int],
+    ) -> None:
+        """Add read noise: that of independent cells, x^2 sigma^2 summed over the rows, is one draw a column."""
+        variance = self.chip.variance(crossbar)
+        if variance is not None:
+            spread = np.sqrt(variance[:, columns].T @ np.square(driven))
+            sums[columns] += spread * self.chip.noise(crossbar, columns, which.positions, which.call, *read)
 
     def _true_sums(
         self, item: CrossbarMatrix, readout: Readout, sums: dict[int, Array], digits: Array, at: tuple[int, int]
@@ -146,7 +181,10 @@ class Reference:
         polarity = 0 if item.analog else reading.polarity
         place = (cycle, section, polarity, reading.weight_slice, reading.group, reading.outputs)
         low, step, origin, top = item.converter.tables(place)
-        value = reading.true_sums(convert(plain, low, step, origin, top), digits, section, top_digit)
+        analog = self.chip.analog
+        if analog and item.converter.kind == "none":
+            return reading.true_sums(plain, digits, section, top_digit)
+        value = reading.true_sums(convert(plain, low, step, origin, top, analog=analog), digits, section, top_digit)
         skipped = top == 0
         return np.where(skipped[:, None], value.dtype.type(0), value) if skipped.any() else value
 
@@ -155,6 +193,13 @@ class Reference:
 def thread_pools() -> ThreadpoolController:
     """Return what limits the threads of libraries; finding them takes milliseconds."""
     return ThreadpoolController()
+
+
+def columns_read(group: list[Readout], crossbar: int) -> NDArray[np.intp]:
+    """Return the columns of a crossbar that some readouts convert."""
+    readings = [r for readout in group for r in (readout.reading, readout.minus) if r is not None]
+    spans = [np.arange(r.columns.start, r.columns.stop) for r in readings if r.crossbar == crossbar]
+    return np.unique(np.concatenate(spans))
 
 
 def exact_float(item: CrossbarMatrix) -> type[np.float32 | np.float64]:

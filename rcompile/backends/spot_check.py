@@ -28,10 +28,13 @@ class SpotCheck:
         self._reference = Reference(placed, ideal_converters=True)
         self._functional = Functional(placed, self._reference.chip, keep=False, ideal_converters=True)
 
-    def accumulate(self, index: int, vectors: np.ndarray) -> NDArray[np.int64]:
-        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K)."""
-        found = self._functional.accumulate(index, vectors)
+    def accumulate(
+        self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
+    ) -> NDArray[np.int64]:
+        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K); see Engine."""
+        found = self._functional.accumulate(index, vectors, positions, call)
+        places = np.arange(len(vectors)) if positions is None else positions
         count = max(1, int(len(vectors) * self._share))
         picked = np.unique(np.linspace(0, len(vectors) - 1, count).astype(np.int64))
-        found[picked] = self._reference.accumulate(index, vectors[picked], picked)
+        found[picked] = self._reference.accumulate(index, vectors[picked], places[picked], call)
         return found

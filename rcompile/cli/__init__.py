@@ -1,5 +1,5 @@
 """The command line. Heavy modules are imported when a verb runs, so that --help stays quick."""
 
-from rcompile.cli.app import main
+from rcompile.cli.main import main
 
 __all__ = ["main"]

@@ -1,28 +1,34 @@
 """`rcompile`: the verbs and their flags."""
 
-import difflib
 import os
-import signal
 import sys
-import traceback
-import warnings
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from rcompile.errors import InternalError, RcompileError, UsageError
+from rcompile.cli.parameters import (
+    At,
+    Bits,
+    Data,
+    Debug,
+    DeviceName,
+    Dimensions,
+    ExactSamples,
+    Faults,
+    Seed,
+    Settings,
+    TrialCount,
+    UntilCi,
+    Weightless,
+)
+from rcompile.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
     from rich.console import Console
-
-INTERRUPTED = 130
-
-REPORT_A_BUG = "this is a bug in rcompile: please report it with the command, this message and `rcompile --version`"
 
 app = App(
     name="rcompile",
@@ -31,50 +37,6 @@ app = App(
     version=lambda: f"rcompile {metadata.version('rcompile')}",
     result_action="return_value",
 )
-
-Bits = Annotated[int, Parameter(validator=Number(gte=1, lte=24))]
-Debug = Annotated[bool, Parameter(negative=(), show_default=False, help="Show a traceback when something fails.")]
-Data = Annotated[
-    Path | None,
-    Parameter(help="Samples to verify on: .npz, one array per model input, samples along axis 0, optional 'labels'."),
-]
-Faults = Annotated[
-    Path | None,
-    Parameter(help="What of a die does not work: .npz of stuck cells, dead rows, columns and crossbars."),
-]
-ExactSamples = Annotated[
-    int,
-    Parameter(validator=Number(gte=0), help="Samples to compare crossbar by crossbar; 0: what some seconds allow."),
-]
-Seed = Annotated[int, Parameter(validator=Number(gte=0), help="Seed of everything drawn at random.")]
-Settings = Annotated[
-    tuple[str, ...],
-    Parameter(
-        name="--set",
-        show_default=False,
-        negative=(),
-        consume_multiple=False,
-        help="Override a field of the target, FIELD=VALUE (e.g. crossbar.rows=256); may be repeated.",
-    ),
-]
-Dimensions = Annotated[
-    tuple[str, ...],
-    Parameter(
-        name="--dim",
-        show_default=False,
-        negative=(),
-        consume_multiple=False,
-        help="Size of a free dimension, NAME=SIZE, or INPUT.AXIS=SIZE where it has no name; may be repeated.",
-    ),
-]
-Weightless = Annotated[
-    bool,
-    Parameter(
-        negative=(),
-        show_default=False,
-        help="Map a model whose weights are missing by its shapes: random weights, nothing verified.",
-    ),
-]
 
 
 @app.default
@@ -91,7 +53,11 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
         Path | None,
         Parameter(help="Samples for the activation ranges of a float model: .npz; default: those of --data."),
     ] = None,
+    device: DeviceName = "ideal",
     faults: Faults = None,
+    trials: TrialCount = 5,
+    until_ci: UntilCi = None,
+    at: At = None,
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="The folder to write; default: MODEL.rcompile.")
     ] = None,
@@ -172,7 +138,11 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
             target=resolve_target(target, parse_settings(set_)),
             data=data,
             calibration=calibration,
+            device=device,
             faults=faults,
+            trials=trials,
+            until_ci=until_ci,
+            at=at.split(",") if at else (),
             output=folder,
             options=Options(
                 weight_bits=bits.weight_bits,
@@ -201,7 +171,7 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
 
 
 @app.command
-def verify(
+def verify(  # noqa: PLR0913 - each flag is a parameter
     program: Annotated[Path, Parameter(help="program.rcx, or the folder that holds it.")],
     /,
     *,
@@ -213,7 +183,11 @@ def verify(
             validator=Number(gte=1, lte=24), help="Lower adjustable converters to so many bits (adc.adjustable)."
         ),
     ] = None,
+    device: DeviceName = "ideal",
     faults: Faults = None,
+    trials: TrialCount = 5,
+    until_ci: UntilCi = None,
+    at: At = None,
     seed: Seed = 0,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
@@ -221,7 +195,7 @@ def verify(
     from rcompile import api
     from rcompile.cli.progress import RichProgress
     from rcompile.pipeline import Trace
-    from rcompile.report.console import plural, rounded
+    from rcompile.report.console import plural, rounded, trials_line
 
     with RichProgress() as progress:
         found = api.verify(
@@ -230,7 +204,11 @@ def verify(
             exact_samples=exact_samples,
             seed=seed,
             adc_bits=adc_bits,
+            device=device,
             faults=faults,
+            trials=trials,
+            until_ci=until_ci,
+            at=at.split(",") if at else (),
             trace=Trace(progress=progress),
         )
     console = human_console(to_stderr=False)
@@ -243,10 +221,11 @@ def verify(
         ("quantized model", found.accuracy.quantized_model),
         ("mapped program", found.accuracy.mapped_program),
         ("same top-1 as onnxruntime", found.accuracy.agreement),
-        (f"on the die of {faults}", found.on_die),
     ):
         if value is not None:
             console.print(f"{name}: {100 * value:.2f} %")
+    for series in found.trials:
+        console.print(f"{trials_line(device, faults, series)}", highlight=False)
     return 0
 
 
@@ -286,6 +265,26 @@ def targets(
         return 0
     for preset, summary in list_targets().items():
         console.print(f"[bold]{preset:12}[/] {summary}", highlight=False)
+    return 0
+
+
+@app.command
+def devices(
+    name: Annotated[str | None, Parameter(help="Show this device, a preset or a .toml file, with its sources.")] = None,
+    /,
+    *,
+    debug: Debug = False,  # noqa: ARG001 - read by main
+) -> int:
+    """List the devices, or show one."""
+    from rcompile.cli.inspect import device_text
+    from rcompile.devices import list_devices, resolve_device
+
+    console = human_console(to_stderr=False)
+    if name is not None:
+        sys.stdout.write(device_text(resolve_device(name)) + "\n")
+        return 0
+    for preset, summary in list_devices().items():
+        console.print(f"[bold]{preset:15}[/] {summary}", highlight=False)
     return 0
 
 
@@ -337,68 +336,3 @@ def human_console(*, to_stderr: bool) -> "Console":
     if not console.is_terminal:
         console = Console(stderr=to_stderr, highlight=False, width=110, soft_wrap=False)
     return console
-
-
-def not_a_verb(word: str) -> str | None:
-    """Return what is wrong with a first word that is neither a flag, nor a verb, nor anything like a file."""
-    verbs = [name for name in app if not name.startswith("-")]
-    if word.startswith("-") or word in verbs or Path(word).suffix or Path(word).exists():
-        return None
-    close = difflib.get_close_matches(word, verbs, n=1)
-    hint = (
-        f"did you mean '{close[0]}'?" if close else f"the verbs are {', '.join(verbs)}; to compile, name an .onnx file"
-    )
-    return f"there is no verb or file '{word}'\nhint: {hint}"
-
-
-def run(call: "Callable[[], object]", *, debug: bool) -> int:
-    """Run a verb; turn what it raises into a message and an exit code."""
-    try:
-        code = call()
-    except KeyboardInterrupt:
-        return fail("interrupted; nothing was written", INTERRUPTED)
-    except BrokenPipeError:
-        return 141
-    except RcompileError as error:
-        if debug:
-            traceback.print_exc()
-        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-        hint = f"\n{REPORT_A_BUG}" if isinstance(error, InternalError) else ""
-        return fail(f"{error}{notes}{hint}", error.exit_code)
-    except MemoryError:
-        return fail("out of memory", InternalError.exit_code)
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        return fail(f"{type(error).__name__}: {error}\n{REPORT_A_BUG}", InternalError.exit_code)
-    return code if isinstance(code, int) else 0
-
-
-def fail(message: str, code: int) -> int:
-    """Print an error to stderr."""
-    sys.stderr.write(f"error: {message}\n")
-    return code
-
-
-def interrupt(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler
-    """Turn a signal into what Ctrl-C raises."""
-    raise KeyboardInterrupt
-
-
-def main() -> None:
-    """Run the command line and exit."""
-    arguments = sys.argv[1:]
-    if not arguments:
-        arguments = ["--help"]
-    if (problem := not_a_verb(arguments[0])) is not None:
-        sys.exit(fail(problem, UsageError.exit_code))
-    try:
-        command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
-    except UnusedCliTokensError as error:
-        extra = " ".join(error.unused_tokens or ())
-        sys.exit(fail(f"one file at a time; '{extra}' is too much\nhint: rcompile --help lists the verbs and flags", 2))
-    except CycloptsError as error:
-        sys.exit(fail(f"{error}\nhint: rcompile --help lists the verbs and flags", UsageError.exit_code))
-    warnings.simplefilter("ignore", RuntimeWarning)  # what numpy says of NaN is reported as what it means
-    signal.signal(signal.SIGTERM, interrupt)  # so that a batch queue's kill tidies up as Ctrl-C does
-    sys.exit(run(lambda: command(*bound.args, **bound.kwargs), debug="--debug" in arguments))

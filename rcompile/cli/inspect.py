@@ -11,6 +11,8 @@ from rich.table import Table
 
 from rcompile.api import program_file
 from rcompile.compiler import blamed
+from rcompile.devices import Device
+from rcompile.devices.load import DEVICE
 from rcompile.errors import Origin, VerificationFailed
 from rcompile.frontend.load import Source, load
 from rcompile.ir import container
@@ -21,7 +23,8 @@ from rcompile.precision import Precision
 from rcompile.report.console import plural
 from rcompile.simplify import simplify
 from rcompile.targets import Target
-from rcompile.targets.schema import SECTIONS, rules
+from rcompile.targets.schema import TARGET
+from rcompile.toml_file import Kind
 from rcompile.verification.checker import Unsound, check_program
 
 
@@ -91,17 +94,31 @@ def inspect_model(path: Path, console: Console, source: Source) -> None:
 
 def target_text(target: Target) -> str:
     """Return a target as a file that rcompile reads, each field with its meaning."""
-    known = rules()
-    lines = ["schema_version = 1", f"name = {json.dumps(target.name)}", f"summary = {json.dumps(target.summary)}"]
-    for section in SECTIONS:
+    sections = {section: asdict(getattr(target, section)) for section in TARGET.sections}
+    text = file_text(TARGET, target, sections)
+    return f"{text}\n\n# {target.crossbars_available:,} crossbars"
+
+
+def device_text(device: Device) -> str:
+    """Return a device as a file that rcompile reads, each field with its meaning."""
+    found = device.as_dict()
+    there = ["cell", *device.models, *([] if device.wires.none else ["wires"])]
+    return file_text(DEVICE, device, {section: found[section] for section in there})
+
+
+def file_text(kind: Kind, described: Target | Device, sections: dict[str, dict[str, object]]) -> str:
+    """Return what a file says, each field with its meaning."""
+    known = kind.rules()
+    lines = ["schema_version = 1", f"name = {json.dumps(described.name)}", f"summary = {json.dumps(described.summary)}"]
+    for section, values in sections.items():
         lines += ["", f"[{section}]"]
-        for key, value in asdict(getattr(target, section)).items():
+        for key, value in values.items():
             rule = known[f"{section}.{key}"]
-            note = ", assumed" if f"{section}.{key}" in target.assumed_fields else ""
             unit = f" ({rule.unit})" if rule.unit else ""
-            lines.append(f"{key} = {json.dumps(value)}  # {rule.doc}{unit}{note}")
+            line = f"{key} = {json.dumps(value)}  # {rule.doc}{unit}"
+            lines.append(f"# {line}, assumed" if f"{section}.{key}" in described.assumed_fields else line)
     lines += ["", "[sources]"]
     lines += [
-        f"{json.dumps(name) if '.' in name else name} = {json.dumps(text)}" for name, text in target.sources.items()
+        f"{json.dumps(name) if '.' in name else name} = {json.dumps(text)}" for name, text in described.sources.items()
     ]
-    return "\n".join([*lines, "", f"# {target.crossbars_available:,} crossbars"])
+    return "\n".join(lines)

@@ -1,13 +1,6 @@
-"""What a cell does with the level that is written into it."""
+"""What cells do with the levels that are written into them, at the three moments when it matters."""
 
-from dataclasses import dataclass
+from rcompile.devices.device import IDEAL, Device
+from rcompile.devices.load import list_devices, resolve_device
 
-
-@dataclass(frozen=True)
-class Device:
-    """A cell's behaviour. The ideal one holds its level exactly, for ever, and reads without noise."""
-
-    name: str = "ideal"
-
-
-IDEAL = Device()
+__all__ = ["IDEAL", "Device", "list_devices", "resolve_device"]

@@ -89,10 +89,21 @@ def at(table: IntegerArray, place: tuple[int | slice, ...]) -> IntegerArray:
 
 
 def convert(
-    sums: NDArray[np.floating], low: IntegerArray, step: IntegerArray, origin: IntegerArray, top: IntegerArray
+    sums: NDArray[np.floating],
+    low: IntegerArray,
+    step: IntegerArray,
+    origin: IntegerArray,
+    top: IntegerArray,
+    *,
+    analog: bool = False,
 ) -> np.ndarray:
-    """Return what converters read of sums (columns, vectors); tables hold a value a column, or one for all."""
+    """Return what converters read of sums (columns, vectors); tables hold a value a column, or one for all.
+
+    Thresholds lie half a level below the least whole sum of a code, so that a sum that is not whole (`analog`) reads
+    as the nearest one where a code stands for a single sum.
+    """
     kind = sums.dtype.type
+    sums = np.floor(sums + kind(0.5)) if analog else sums
     first, last = (table.astype(kind)[:, None] for table in (low, low + top))
     if (step == 1).all() and (origin == low).all():
         return np.clip(sums, first, last)

@@ -150,6 +150,12 @@ class CrossbarMatrix:
         )
 
     @property
+    def cells(self) -> int:
+        """Cells that hold the weights, all copies."""
+        per_weight = self.encoding.scheme.block_polarities * self.rows_per_weight
+        return self.matrix.weights.size * len(self.weight_slices) * per_weight * self.replicas
+
+    @property
     def needs_input_sums(self) -> bool:
         """Whether what crossbars read is corrected with the sum of the inputs: by a unit column, or digitally."""
         paired = self.encoding.scheme is SignScheme.XNOR_PAIR

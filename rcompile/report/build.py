@@ -3,51 +3,41 @@
 import resource
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib import metadata
-from math import prod
+from math import isfinite, prod
+from typing import Any
 
 import numpy as np
 
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.graph import Value
-from rcompile.ir.placed import PlacedProgram, Sharing
-from rcompile.options import Objective
+from rcompile.ir.placed import PlacedProgram
 from rcompile.report.diagnostics import diagnose
-from rcompile.report.faults import fault_info
+from rcompile.report.mapping import mapping
 from rcompile.report.schema import (
     SCHEMA_VERSION,
     Accuracy,
     AdcBits,
+    AtAge,
     ConverterInfo,
     Exact,
     LayerCheck,
     LayerInfo,
-    LinkInfo,
-    Mapping,
     ModelInfo,
     OperatorInfo,
-    Packing,
     PartialSumInfo,
     Phase,
-    PlacementInfo,
     Programming,
-    Replication,
     Report,
-    Schedule,
     SliceInfo,
     TensorInfo,
-    TileInfo,
     Tool,
     Totals,
     Trial,
     Verification,
 )
 from rcompile.result import Result
-from rcompile.targets import Target
-
-ROUNDING = 1e-9
-"""Of times, which are sums of floating-point numbers."""
+from rcompile.verification.trials import Trials
 
 
 def build_report(
@@ -68,7 +58,7 @@ def build_report(
         phases=[Phase(name=name, elapsed_s=seconds) for name, seconds in phases],
         model=model_info(result),
         target=result.compiled.target,
-        device=asdict(result.device) | {"assumed_fields": []},
+        device=result.device.as_dict(),
         layers=layers,
         totals=totals(placed, layers),
         mapping=mapping(result),
@@ -127,7 +117,7 @@ def layer_info(placed: PlacedProgram, index: int, unit_columns: int) -> LayerInf
     matrix, adc, sums = item.matrix, item.converter, partial_sum_info(item)
     own = placed.program.blocks["matrix"] == index
     crossbars = np.unique(placed.places["crossbar"][own])
-    cells = used_cells(item)
+    cells = item.cells
     stage = next(stage for stage in placed.stages if stage.matrix == index)
     size = placed.program.crossbar_rows * placed.program.crossbar_columns
     return LayerInfo(
@@ -209,12 +199,6 @@ def partial_sum_info(item: CrossbarMatrix) -> PartialSumInfo:
     )
 
 
-def used_cells(item: CrossbarMatrix) -> int:
-    """Return the cells that hold a matrix, all copies."""
-    per_weight = item.encoding.scheme.block_polarities * item.rows_per_weight
-    return item.matrix.weights.size * len(item.weight_slices) * per_weight * item.replicas
-
-
 def rewritten(placed: PlacedProgram) -> int:
     """Return the cells that are written again whenever all rounds are run."""
     plan = placed.floorplan
@@ -258,91 +242,6 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo]) -> Totals:
             energy_j=None,
             lifetime_s=None,
         ),
-    )
-
-
-def mapping(result: Result) -> Mapping:
-    """Describe what the mapper decided, with bounds."""
-    placed, objective = result.compiled.placed, result.options.objective
-    reached = {Objective.THROUGHPUT: placed.interval_s, Objective.LATENCY: max(s.stop_s for s in placed.stages)}
-    # the bound counts copies that share no crossbar, in one round
-    bounded = (
-        objective in reached
-        and placed.sharing is Sharing.LAYER
-        and placed.floorplan.round_count == 1
-        and reached[objective] >= result.replication.bound_s * (1 - ROUNDING)
-    )
-    cells = sum(used_cells(item) for item in placed.program.matrices)
-    size = placed.program.crossbar_rows * placed.program.crossbar_columns
-    plan, quality = placed.floorplan, placed.quality
-    used = np.bincount(placed.tile_of(np.unique(placed.places["crossbar"])), minlength=len(plan.slots)).tolist()
-    held: dict[int, dict[int, int]] = {}
-    pairs = np.unique(np.stack([placed.places["crossbar"], placed.program.blocks["matrix"]], axis=1), axis=0)
-    for crossbar, matrix in pairs:
-        tile = held.setdefault(int(crossbar) // plan.crossbars_per_tile, {})
-        tile[int(matrix)] = tile.get(int(matrix), 0) + 1
-    return Mapping(
-        rounds=plan.round_count,
-        replication=Replication(
-            objective=objective,
-            interval_s=placed.interval_s,
-            bound_s=result.replication.bound_s if bounded else None,
-            optimal=(bounded and reached[objective] <= result.replication.bound_s * (1 + ROUNDING))
-            if objective in reached
-            else placed.crossbars_filled == quality.crossbars_bound,
-        ),
-        packing=Packing(
-            sharing=placed.sharing,
-            crossbars=placed.crossbars_filled,
-            lower_bound=placed.quality.crossbars_bound,
-            cells_bound=-(-cells // size),
-        ),
-        placement=PlacementInfo(
-            byte_hops=quality.byte_hops,
-            lower_bound=quality.lower_bound,
-            snake_byte_hops=quality.snake_byte_hops,
-            max_link_bytes=quality.max_link_bytes,
-            proven=quality.proven,
-            chip_bytes=quality.chip_bytes,
-            chip_bytes_bound=quality.chip_bytes_bound,
-            round_bytes=quality.round_bytes,
-        ),
-        schedule=schedule_info(placed, result.target),
-        faults=None if result.faults is None else fault_info(placed, result.faults, result.target.lines),
-        tiles=[
-            TileInfo(
-                tile=tile,
-                round=plan.rounds[tile],
-                resident=plan.round_count > 1 and tile >= plan.resident,
-                crossbars_used=used[tile],
-                waiting_bytes=placed.waiting_bytes[tile],
-                chip=chip,
-                row=row,
-                column=column,
-                crossbars=sorted(held[tile].items()),
-            )
-            for tile in range(len(plan.slots))
-            for chip, row, column in [plan.position(tile)]
-        ],
-        traffic=[LinkInfo(source=t.source, destination=t.destination, bytes=t.bytes) for t in placed.traffic],
-        deterministic_hash=result.program_hash,
-    )
-
-
-def schedule_info(placed: PlacedProgram, target: Target) -> Schedule:
-    """Describe what limits the pipeline."""
-    pace, noc, most = placed.pace, target.noc, max(placed.waiting_bytes)
-    room = target.tile.buffer_bytes
-    return Schedule(
-        limited_by=pace.limited_by,
-        crossbars_s=pace.crossbars_s,
-        digital_units_s=pace.units_s if target.tile.elements_per_s else None,
-        links_s=pace.links_s if noc.link_bytes_per_s else None,
-        chip_links_s=pace.chips_s if noc.chip_link_bytes_per_s else None,
-        waiting_bytes=most,
-        fullest_tile=placed.waiting_bytes.index(most),
-        buffer_bytes=room or None,
-        deadlock_free=most <= room if room else None,
     )
 
 
@@ -393,9 +292,27 @@ def verification(result: Result) -> Verification:
         ideal=found.accuracy.mapped_program,
         agreement=found.accuracy.agreement,
         quantization_error=found.accuracy.quantization_error,
-        trials=[] if found.on_die is None else [Trial(seed=result.options.seed, value=found.on_die)],
-        mean=found.on_die,
-        ci95=None,
-        snr_db_per_layer=None,
+        **of_trials(found.trials),
     )
     return Verification(exact=exact, accuracy=accuracy)
+
+
+def of_trials(series: Sequence[Trials]) -> dict[str, Any]:
+    """Return the fields of Accuracy that dies with non-idealities give."""
+    known = [found for found in series if found.mean is not None]
+    if not known:
+        return {"trials": [], "mean": None, "ci95": None, "snr_db_per_layer": None, "over_time": []}
+    first = known[0]
+    return {
+        "trials": [Trial(seed=first.seed, trial=n, value=v) for n, v in enumerate(first.values) if v is not None],
+        "mean": first.mean,
+        "ci95": first.ci95,
+        "snr_db_per_layer": [ratio if isfinite(ratio) else None for ratio in first.snr_db],
+        "over_time": [
+            AtAge(
+                age_s=found.age_s, values=[v for v in found.values if v is not None], mean=found.mean, ci95=found.ci95
+            )
+            for found in known
+            if found.mean is not None
+        ],
+    }

@@ -4,7 +4,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rcompile.devices.load import UNITS
 from rcompile.report.schema import LayerInfo, Report
+from rcompile.verification.trials import Trials
 
 PREFIXES = ((1e-12, "p"), (1e-9, "n"), (1e-6, "u"), (1e-3, "m"), (1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"))
 MANY_LAYERS = 24
@@ -61,6 +63,7 @@ def print_summary(report: Report, console: Console, output: str) -> None:
             console.print(f"  [dim]hint: {escape(item.hint)}[/]", highlight=False)
     print_verdict(report, console)
     print_faults(report, console)
+    print_trials(report, console)
     console.print(
         f"wrote {escape(output)}: program.rcx, report.json, report.html, report.csv, trace.json", highlight=False
     )
@@ -155,8 +158,8 @@ def print_verdict(report: Report, console: Console) -> None:
 
 
 def print_faults(report: Report, console: Console) -> None:
-    """Print what a die's faults do to weights and accuracy."""
-    faults, accuracy = report.mapping.faults, report.verification.accuracy
+    """Print what a die's faults do to weights."""
+    faults = report.mapping.faults
     if faults is None:
         return
     console.print(
@@ -165,9 +168,43 @@ def print_faults(report: Report, console: Console) -> None:
         f"{100 * faults.in_order_error:.2g} %",
         highlight=False,
     )
-    if accuracy is not None and accuracy.mean is not None:
-        name = "top-1" if accuracy.metric == "top1" else "same top-1 as onnxruntime"
-        console.print(f"{name} on this die: {100 * accuracy.mean:.2f} % ({plural(accuracy.samples, 'sample')})")
+
+
+def print_trials(report: Report, console: Console) -> None:
+    """Print what accuracy survives on dies that are not ideal."""
+    accuracy = report.verification.accuracy
+    if accuracy is None or not accuracy.trials:
+        return
+    metric = "top-1" if accuracy.metric == "top1" else "same top-1 as onnxruntime"
+    faults = report.mapping.faults
+    for found in accuracy.over_time:
+        series = Trials(tuple(found.values), report.seed, (), found.age_s)
+        line = trials_line(str(report.device["name"]), faults.file if faults else None, series)
+        console.print(f"{metric} {escape(line)}", highlight=False)
+
+
+def trials_line(device: str, faults: object, series: Trials) -> str:
+    """Say what accuracy survived on some dies."""
+    where = device.partition("@")[0].partition("?")[0] + (f" with the faults of {faults}" if faults else "")
+    when = f" after {age(series.age_s)}" if series.age_s else ""
+    if series.mean is None:
+        return f"on {where}{when}: no metric"
+    spread = ""
+    if series.ci95 is not None:
+        low, high = series.ci95
+        spread = f" (95 %: {100 * max(low, 0):.2f} to {100 * min(high, 1):.2f} %)"
+    return f"on {where}{when}: {100 * series.mean:.2f} %{spread}, {dies(len(series.values))}"
+
+
+def dies(count: int) -> str:
+    """Return a number of dies in words."""
+    return f"{count} di{'e' if count == 1 else 'es'}"
+
+
+def age(seconds: float) -> str:
+    """Return a time after writing in the unit that suits it."""
+    unit = max((u for u in UNITS if UNITS[u] <= seconds), key=lambda u: UNITS[u], default="s")
+    return f"{seconds / UNITS[unit]:.3g} {unit}"
 
 
 def rounded(layers: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from rcompile.devices.faults import FaultMap
 from rcompile.ir.placed import PlacedProgram
 from rcompile.mapper.faults import weight_error
-from rcompile.report.schema import FaultInfo
+from rcompile.report.mapping_schema import FaultInfo
 
 
 def fault_info(placed: PlacedProgram, faults: FaultMap, lines: tuple[int, int]) -> FaultInfo:

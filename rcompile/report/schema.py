@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from rcompile.report.mapping_schema import Mapping
+
 SCHEMA_VERSION = 1
 
 
@@ -200,126 +202,6 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     programming: Programming
 
 
-class Replication(msgspec.Struct, frozen=True, kw_only=True):
-    """What copies of layers reach.
-
-    objective: crossbars, throughput or latency. interval_s: the busiest layer's time. bound_s: no copies within the
-    crossbars available have a shorter interval (throughput) or latency (latency); null where there is no bound: one
-    copy was asked for, layers share crossbars, or the model runs in rounds. optimal: whether the bound is reached; for
-    one copy, whether no packing takes fewer crossbars.
-    """
-
-    objective: str
-    interval_s: float
-    bound_s: float | None
-    optimal: bool
-
-
-class Packing(msgspec.Struct, frozen=True, kw_only=True):
-    """Crossbars used.
-
-    sharing: layer, concurrent or exclusive, what may share a crossbar. lower_bound: no packing takes fewer crossbars
-    under that rule. cells_bound: what the cells would fill without gaps.
-    """
-
-    sharing: str
-    crossbars: int
-    lower_bound: int
-    cells_bound: int
-
-
-class PlacementInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """How far data travels in one inference.
-
-    chip_bytes: bytes that pass from chip to chip, of which no cut into as few chips has fewer than chip_bytes_bound.
-    """
-
-    byte_hops: int
-    lower_bound: int
-    snake_byte_hops: int
-    max_link_bytes: int
-    proven: bool
-    chip_bytes: int
-    chip_bytes_bound: int
-    round_bytes: int
-    """Kept from round to round."""
-
-
-class TileInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A used tile: where it is, and how many crossbars of which layer it holds (index into layers).
-
-    round: in which it computes; a resident tile stays programmed in all rounds.
-    """
-
-    tile: int
-    round: int
-    resident: bool
-    crossbars_used: int
-    """Crossbars that hold something; layers may share them."""
-    waiting_bytes: int
-    """Inputs that wait in it at most."""
-    chip: int
-    row: int
-    column: int
-    crossbars: list[tuple[int, int]]
-
-
-class LinkInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes that one tile sends another in one inference."""
-
-    source: int
-    destination: int
-    bytes: int
-
-
-class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """What limits the pipeline, and what waits in its tiles.
-
-    limited_by: crossbars, digital units, links, or links between chips. crossbars_s, digital_units_s, links_s,
-    chip_links_s: how long the busiest is busy with one inference; null where the target does not say how fast it is.
-    waiting_bytes: inputs that wait in the fullest tile, `fullest_tile`, at most; buffer_bytes: what a tile holds.
-    deadlock_free: whether all that waits fits, so that the schedule can be kept; null where buffers are not known.
-    """
-
-    limited_by: str
-    crossbars_s: float
-    digital_units_s: float | None
-    links_s: float | None
-    chip_links_s: float | None
-    waiting_bytes: int
-    fullest_tile: int
-    buffer_bytes: int | None
-    deadlock_free: bool | None
-
-
-class FaultInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What a die's faults do to the weights.
-
-    stuck_cells: of the crossbars used, those of dead rows, columns and crossbars included. weight_error: root mean
-    square of the errors relative to that of the weights, with the lines that were chosen; in_order_error: with each
-    row and column on the line of its number.
-    """
-
-    file: str
-    stuck_cells: int
-    weight_error: float
-    in_order_error: float
-
-
-class Mapping(msgspec.Struct, frozen=True, kw_only=True):
-    """What the mapper decided, with bounds."""
-
-    rounds: int
-    replication: Replication
-    packing: Packing
-    placement: PlacementInfo
-    faults: FaultInfo | None
-    schedule: Schedule
-    tiles: list[TileInfo]
-    traffic: list[LinkInfo]
-    deterministic_hash: str
-
-
 class LayerCheck(msgspec.Struct, frozen=True, kw_only=True):
     """One layer against onnxruntime.
 
@@ -350,10 +232,20 @@ class Exact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """One run with its own random draws."""
+    """One die with random draws of its own, which its seed and its number give again."""
 
     seed: int
+    trial: int
     value: float
+
+
+class AtAge(msgspec.Struct, frozen=True, kw_only=True):
+    """Accuracy some time after writing, die by die."""
+
+    age_s: float
+    values: list[float]
+    mean: float
+    ci95: tuple[float, float] | None
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
@@ -372,8 +264,13 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     """Outputs of the quantized model against the float one: relative root mean square of the difference."""
     trials: list[Trial]
     mean: float | None
+    """Of the trials."""
     ci95: tuple[float, float] | None
-    snr_db_per_layer: list[float] | None
+    """Where the mean of all dies lies on these samples, with 95 % confidence (Student's t); null for one die."""
+    snr_db_per_layer: list[float | None] | None
+    """Variance of ideal accumulators over the mean square error of the first die's, same inputs; null: no error."""
+    over_time: list[AtAge]
+    """At each time that was asked for; the first is that of the trials."""
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):

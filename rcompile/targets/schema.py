@@ -1,63 +1,13 @@
 """What a target file may say. Each field carries its unit, its range and its meaning."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
-from math import isfinite
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
 
-
-@dataclass(frozen=True)
-class Rule:
-    """What values a field takes: `kind` int, float, str or bool; bounds inclusive; choices where it is a name.
-
-    `many` takes a list of such values; `choice` marks a field that says what the compiler is to do rather than what
-    the hardware is: leaving it out assumes nothing.
-    """
-
-    kind: type
-    doc: str
-    unit: str = ""
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    many: bool = False
-    choice: bool = False
-
-    def broken_by(self, value: object) -> str:
-        """Return what is wrong with a value, or ''."""
-        if not self.many:
-            return self.broken_by_one(value)
-        if not isinstance(value, list | tuple):
-            return f"must be a list in brackets, is {value!r}"
-        return next((problem for item in value if (problem := self.broken_by_one(item))), "")
-
-    def broken_by_one(self, value: object) -> str:
-        """Return what is wrong with a single value, or ''."""
-        unit = f" {self.unit}" if self.unit else ""
-        if isinstance(value, bool) or self.kind is bool:
-            matches = isinstance(value, bool) and self.kind is bool
-        else:
-            matches = isinstance(value, (int, float) if self.kind is float else self.kind)
-        if not matches:
-            names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-            return f"must be {names[self.kind]}{f' ({self.unit})' if self.unit else ''}, is {value!r}"
-        problem = ""
-        if self.choices and value not in self.choices:
-            problem = f"one of {', '.join(self.choices)}"
-        elif isinstance(value, float) and not isfinite(value):
-            problem = "a finite number"
-        elif isinstance(value, int | float) and self.low is not None and value < self.low:
-            problem = f"at least {self.low:g}{unit}"
-        elif isinstance(value, int | float) and self.high is not None and value > self.high:
-            problem = f"at most {self.high:g}{unit}"
-        return f"must be {problem}, is {value!r}" if problem else ""
-
-
-def rule(kind: type, doc: str, *, default: object = MISSING, **limits: Any) -> Any:  # noqa: ANN401 - a field
-    """Declare a field with its rule."""
-    return field(default=default, metadata={"rule": Rule(kind, doc, **limits)})
+from rcompile.fields import rule
+from rcompile.toml_file import Kind
 
 
 @dataclass(frozen=True)
@@ -374,9 +324,15 @@ SECTIONS: dict[str, type] = {
 """The sections of a target file, in order."""
 
 
-def field_names(section: type) -> list[str]:
-    """Return the fields of a section."""
-    return [item.name for item in fields(section)]
+TARGET = Kind(
+    name="target",
+    package="rcompile.targets",
+    sections=SECTIONS,
+    always=tuple(SECTIONS),
+    option="--set",
+    hint="`rcompile targets isaac` shows a complete target",
+)
+"""What a target file is."""
 
 
 def as_dict(target: Target) -> dict[str, Any]:
@@ -387,20 +343,3 @@ def as_dict(target: Target) -> dict[str, Any]:
 def from_dict(data: Mapping[str, Any]) -> Target:
     """Return the target that a report or a program holds."""
     return msgspec.convert(data, Target)
-
-
-def rules() -> dict[str, Rule]:
-    """Return the rule of each field, by its dotted name."""
-    return {
-        f"{section}.{item.name}": item.metadata["rule"] for section, kind in SECTIONS.items() for item in fields(kind)
-    }
-
-
-def defaults() -> dict[str, object]:
-    """Return the fields that may be left out, and what is assumed then."""
-    return {
-        f"{section}.{item.name}": item.default
-        for section, kind in SECTIONS.items()
-        for item in fields(kind)
-        if item.default is not MISSING
-    }

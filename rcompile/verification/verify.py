@@ -3,11 +3,9 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rcompile.backends.chip import Chip
 from rcompile.backends.executor import Engine, Executor
 from rcompile.backends.functional import Functional
 from rcompile.backends.mixed import Mixed
-from rcompile.devices.faults import FaultMap
 from rcompile.errors import Origin, UsageError, VerificationFailed
 from rcompile.frontend.load import load_model
 from rcompile.frontend.parse import Model
@@ -27,11 +25,13 @@ from rcompile.verification.accuracy import (
     measure_accuracy,
     run_model,
     run_original,
-    score,
 )
 from rcompile.verification.checker import Unsound, check_program
 from rcompile.verification.data import DataSet
 from rcompile.verification.exact import ExactResult, OwnNetwork, affordable_samples, verify_exact
+from rcompile.verification.trials import Conditions, Trials, run_trials
+
+IDEAL_CONDITIONS = Conditions()
 
 LARGE_WEIGHTS = 2**28
 """More are dequantized layer by layer: onnxruntime would hold all of them as floats at once."""
@@ -46,8 +46,8 @@ class Verified:
     exact: ExactResult
     accuracy: AccuracyResult
     engine: str
-    on_die: float | None
-    """The metric's value on the die with its faults; None without a die."""
+    trials: tuple[Trials, ...]
+    """On dies that are not ideal, for each time at which they were read."""
 
 
 def verify_file(
@@ -58,7 +58,7 @@ def verify_file(
     exact_samples: int = 0,
     original: FloatModel | None = None,
     adc_bits: int | None = None,
-    faults: FaultMap | None = None,
+    conditions: Conditions = IDEAL_CONDITIONS,
 ) -> Verified:
     """Verify what a program file holds; nothing is taken from the compiler's memory.
 
@@ -68,7 +68,7 @@ def verify_file(
         trace: where to record phases.
         exact_samples: samples of the exact comparison; 0: as many as the work limit allows.
         adc_bits: resolution that adjustable converters are lowered to; None leaves them.
-        faults: of a die that the program is run on besides; None without one.
+        conditions: what dies the program is run on besides.
         original: the float model, for its accuracy; None where the model came quantized or is not at hand.
 
     Raises:
@@ -87,7 +87,7 @@ def verify_file(
         if adc_bits is not None:
             compiled = with_resolution(compiled, adc_bits, path)
         graph, matrices = reference_of(compiled)
-        lines = lines_on(compiled, faults) if faults is not None else (0, 0)
+        lines = lines_on(compiled, conditions)
     placed = compiled.placed
     samples = min(exact_samples, data.samples) if exact_samples else affordable_samples(placed, data.samples)
     with trace.phase("exact", samples) as advance:
@@ -105,18 +105,17 @@ def verify_file(
             fused = compiled.quantized_by == "model"
             quantized = run_model(reference_model(compiled), graph.batch, data, optimize=fused)
         accuracy = measure_accuracy(placed.program.source, data, found, quantized, real)
-    on_die = None
-    if faults is not None:
-        with trace.phase("die", data.samples) as advance:
-            die = Executor(Mixed(placed, Chip(placed, faults, lines))).run(data.inputs, advance)
-        on_die = score(placed.program.source, data, die, quantized)
-    return Verified(compiled, data, exact, accuracy, engine.name, on_die)
+    dies = [] if conditions.ideal else conditions.dies(lines)
+    with trace.phase("trials", len(dies) * conditions.count * data.samples) as advance:
+        trials = [run_trials(placed, die, data, quantized, conditions, advance) for die in dies]
+    return Verified(compiled, data, exact, accuracy, engine.name, tuple(trials))
 
 
-def lines_on(compiled: Compiled, faults: FaultMap) -> tuple[int, int]:
-    """Return how many lines the crossbars of a program's target have; the fault map must fit the target."""
+def lines_on(compiled: Compiled, conditions: Conditions) -> tuple[int, int]:
+    """Return how many lines the crossbars of a program's target have; a fault map must fit the target."""
     target = from_dict(compiled.target)
-    faults.require_on(target.positions, *target.lines)
+    if conditions.faults is not None:
+        conditions.faults.require_on(target.positions, *target.lines)
     return target.lines
 
 

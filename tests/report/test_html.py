@@ -225,6 +225,7 @@ def test_large_reports_are_compressed():
                 "round": 0,
                 "resident": False,
                 "crossbars_used": 1,
+                "waiting_bytes": 0,
                 "chip": 0,
                 "row": i // 125,
                 "column": i % 125,

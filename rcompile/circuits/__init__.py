@@ -1,0 +1,1 @@
+"""What the circuit around the cells does to a crossbar's sums."""

@@ -1,0 +1,55 @@
+"""What a non-ideality is: what it does to a cell's conductance at each of the three moments when it can act."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rcompile.fields import rule
+
+Siemens = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One memory cell: between which conductances its levels lie, and how it is read."""
+
+    g_min_s: float = rule(float, "conductance of level 0", unit="S", low=0.0, high=1.0)
+    g_max_s: float = rule(float, "conductance of the highest level", unit="S", low=1e-12, high=1.0)
+    read_v: float = rule(
+        float, "voltage of the largest input", unit="V", low=1e-3, high=10.0, default=0.2, choice=False
+    )
+
+    @property
+    def span_s(self) -> float:
+        """From level 0 to the highest level."""
+        return self.g_max_s - self.g_min_s
+
+
+class Model:
+    """A non-ideality that does nothing: each one overrides what it does.
+
+    Conductances are arrays (rows, columns) of a crossbar, in siemens. The generator is the model's own for this
+    crossbar, trial and moment, so that what it draws depends on nothing else.
+    """
+
+    def contradictions(self, cell: Cell) -> Iterator[tuple[str, str]]:
+        """Yield (field, what is wrong) where fields do not fit each other."""
+        del cell
+        yield from ()
+
+    def program(self, g: Siemens, cell: Cell, rng: np.random.Generator) -> Siemens:
+        """Return conductances after writing; `g` is what the models before this one made of the levels."""
+        del cell, rng
+        return g
+
+    def drift(self, g: Siemens, seconds: float, cell: Cell, rng: np.random.Generator) -> Siemens:
+        """Return conductances some seconds after they were written."""
+        del seconds, cell, rng
+        return g
+
+    def read_sigma(self, g: Siemens, cell: Cell) -> Siemens | None:
+        """Return the standard deviation of each read, in siemens; None where reads are exact."""
+        del g, cell
+        return None

@@ -1,0 +1,205 @@
+"""Accuracy on dies: trial after trial, each with its own random draws, and how sure the mean is."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import log10, sqrt
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from rcompile.backends.chip import Chip, Die
+from rcompile.backends.executor import Executor
+from rcompile.backends.functional import Functional
+from rcompile.backends.mixed import Mixed
+from rcompile.devices import IDEAL, Device, resolve_device
+from rcompile.devices.faults import FaultMap, load_faults
+from rcompile.devices.load import seconds
+from rcompile.errors import UsageError
+from rcompile.ir.placed import PlacedProgram
+from rcompile.verification.accuracy import score
+from rcompile.verification.data import DataSet
+
+CONFIDENCE = 0.95
+
+SNR_SAMPLES = 64
+"""Samples on which each layer's noise is compared with its signal, on the first die."""
+
+FEWEST = 3
+"""Trials before the width of the interval may end them."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What some dies showed.
+
+    Attributes:
+        values: the metric of each die, in order of their numbers; None where outputs have no metric.
+        seed: of all.
+        snr_db: of each layer on the first die, given its own inputs; infinite where nothing differs.
+        age_s: of the cells.
+    """
+
+    values: tuple[float | None, ...]
+    seed: int
+    snr_db: tuple[float, ...]
+    age_s: float
+
+    @property
+    def mean(self) -> float | None:
+        """Of all dies."""
+        return None if None in self.values else float(np.mean(np.array(self.values, float)))
+
+    @property
+    def ci95(self) -> tuple[float, float] | None:
+        """Where the mean of all possible dies lies, on these samples, with 95 % confidence (Student's t)."""
+        if len(self.values) < 2 or None in self.values:
+            return None
+        values = np.array(self.values, float)
+        half = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)) * float(values.std(ddof=1)) / sqrt(len(values))
+        return float(values.mean()) - half, float(values.mean()) + half
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """On what dies, and when, a program is run beside ideal ones.
+
+    Attributes:
+        device: their cells and wires.
+        faults: of the one die that there is; None where dies have none but the device's.
+        trials: how many dies, at most.
+        until_ci: fewer where the interval of the mean is no wider than that on either side; None: all of them.
+        ages_s: when else they are read, in seconds after writing.
+        seed: of all random draws.
+    """
+
+    device: Device = IDEAL
+    faults: FaultMap | None = None
+    trials: int = 5
+    until_ci: float | None = None
+    ages_s: tuple[float, ...] = ()
+    seed: int = 0
+
+    @property
+    def ideal(self) -> bool:
+        """Whether every cell holds what is written."""
+        return self.device.ideal and self.faults is None
+
+    @property
+    def count(self) -> int:
+        """Dies that differ: one where nothing is drawn."""
+        return self.trials if self.device.models else 1
+
+    def dies(self, lines: tuple[int, int]) -> list[Die]:
+        """Return the first die at each time at which it is read, of a target whose crossbars have so many lines."""
+        ages = (self.device.age_s, *self.ages_s)
+        return [Die(replace(self.device, age_s=age), self.faults, lines, self.seed) for age in dict.fromkeys(ages)]
+
+
+def conditions_of(
+    device: str | Device = IDEAL,
+    *,
+    faults: Path | None = None,
+    trials: int = 5,
+    until_ci: float | None = None,
+    at: Sequence[str] = (),
+    seed: int = 0,
+) -> Conditions:
+    """Return the conditions that a user names.
+
+    Args:
+        device: a Device, or as `resolve_device` reads it.
+        faults: a fault map.
+        trials: how many dies, at most.
+        until_ci: half width of the interval of the mean that suffices.
+        at: times after writing, as 1day.
+        seed: of all random draws.
+
+    Raises:
+        UsageError: there is no such device, or a value is out of range.
+        InputError: the fault map cannot be read.
+    """
+    if trials < 1:
+        raise UsageError(f"trials is {trials}: it must be at least 1")
+    if until_ci is not None and not 0 < until_ci < 1:
+        raise UsageError(f"until_ci is {until_ci:g}: it must lie between 0 and 1 (0.01 is one point of accuracy)")
+    return Conditions(
+        device=device if isinstance(device, Device) else resolve_device(device),
+        faults=None if faults is None else load_faults(faults),
+        trials=trials,
+        until_ci=until_ci,
+        ages_s=tuple(seconds(text) for text in at),
+        seed=seed,
+    )
+
+
+def run_trials(
+    placed: PlacedProgram,
+    die: Die,
+    data: DataSet,
+    quantized: dict[str, np.ndarray],
+    conditions: Conditions,
+    progress: Callable[[int], None],
+) -> Trials:
+    """Run a program on some dies.
+
+    Args:
+        placed: the program.
+        die: the first one; the others differ in their number.
+        data: samples.
+        quantized: outputs of the quantized model.
+        conditions: say how many dies.
+        progress: called with the number of samples done since the last call.
+    """
+    until = conditions.until_ci
+    values: list[float | None] = []
+    for trial in range(die.trial, die.trial + conditions.count):
+        engine = Mixed(placed, Chip(placed, replace(die, trial=trial)))
+        found = Executor(engine).run(data.inputs, progress)
+        values.append(score(placed.program.source, data, found, quantized))
+        done = Trials(tuple(values), die.seed, (), die.device.age_s)
+        if until is not None and len(values) >= FEWEST and narrow(done.ci95, until):
+            break
+    return Trials(tuple(values), die.seed, snr_of_layers(placed, die, data), die.device.age_s)
+
+
+def narrow(interval: tuple[float, float] | None, half: float) -> bool:
+    """Tell whether an interval is no wider than `half` on either side of its middle."""
+    return interval is not None and interval[1] - interval[0] <= 2 * half
+
+
+def snr_of_layers(placed: PlacedProgram, die: Die, data: DataSet) -> tuple[float, ...]:
+    """Return each layer's signal-to-noise ratio in dB, on the first few samples."""
+    few = {name: array[:SNR_SAMPLES] for name, array in data.inputs.items()}
+    compared = Compared(placed, die)
+    Executor(compared).run(few)
+    return tuple(compared.ratios())
+
+
+class Compared:
+    """A die's engine, which compares what it gives with what ideal cells and converters give for the same inputs."""
+
+    name = "compared"
+
+    def __init__(self, placed: PlacedProgram, die: Die) -> None:
+        self.placed = placed
+        self._die = Mixed(placed, Chip(placed, die))
+        self._ideal = Functional(placed, keep=False, ideal_converters=True)
+        self._signal = np.zeros(len(placed.program.matrices))
+        self._noise = np.zeros(len(placed.program.matrices))
+
+    def accumulate(
+        self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
+    ) -> NDArray[np.int64]:
+        """Return the die's accumulators; see Engine."""
+        found = self._die.accumulate(index, vectors, positions, call)
+        expected = self._ideal.accumulate(index, vectors, positions, call)
+        self._signal[index] += np.square(expected - expected.mean()).sum()
+        self._noise[index] += np.square(found - expected, dtype=np.float64).sum()
+        return found
+
+    def ratios(self) -> Iterator[float]:
+        """Yield each layer's variance of ideal accumulators over the mean square of the die's errors, in dB."""
+        for signal, noise in zip(self._signal, self._noise, strict=True):
+            yield float("inf") if noise == 0 else 10 * log10(max(signal, np.finfo(float).tiny) / noise)
