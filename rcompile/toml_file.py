@@ -29,7 +29,7 @@ class Kind:
         sections: the sections that a file may have: dataclasses of rules.
         always: those that describe something even where a file leaves them out.
         option: how fields are overridden, for messages.
-        hint: how to see a complete file.
+        shown: the command that shows a complete one.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Kind:
     sections: Mapping[str, type]
     always: tuple[str, ...]
     option: str
-    hint: str
+    shown: str
 
     def rules(self) -> dict[str, Rule]:
         """Return the rule of each field, by its dotted name."""
@@ -144,7 +144,7 @@ class TomlFile:
             f"{len(self._mistakes)} mistake{'s' if len(self._mistakes) > 1 else ''} in the {self._kind.name} "
             f"file{changed}\n{listed}",
             at=Origin(self._file),
-            hint=self._kind.hint,
+            hint=f"{self._kind.shown} shows a complete {self._kind.name}",
         )
 
     def content(self) -> Content:
@@ -240,7 +240,7 @@ class TomlFile:
             if name not in known:
                 raise UsageError(
                     f"{option}: '{name}' is not a field of a {self._kind.name}{did_you_mean(name, known)}",
-                    hint=self._kind.hint.replace("a complete", "every field of a"),
+                    hint=f"{self._kind.shown} shows every field, with its meaning",
                 )
             try:
                 found[name] = tomllib.loads(f"v = {text}")["v"]

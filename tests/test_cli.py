@@ -62,7 +62,13 @@ def test_files_and_json_on_stdout(tmp_path):
     result = run(tmp_path, str(MODELS / "digits_mlp.onnx"), "--json", "-", "-o", "out")
     assert result.returncode == 0
     assert json.loads(result.stdout) == json.loads((tmp_path / "out" / "report.json").read_text())
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["program.rcx", "report.html", "report.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "program.rcx",
+        "report.csv",
+        "report.html",
+        "report.json",
+        "trace.json",
+    ]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     codes = {item["code"] for item in json.loads(result.stdout)["diagnostics"]}
     assert {"RANDOM_RANGES", "NO_LABELS"} <= codes

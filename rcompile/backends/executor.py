@@ -136,7 +136,7 @@ class Executor:
         self.source = engine.placed.program.source
         self._observe = observe
         self._interpreter = Interpreter(self.source, self._matrix)
-        self._start = 0
+        self._start, self._samples = 0, 1
         self._calls: Counter[int] = Counter()
 
     def run(self, inputs: Tensors, progress: Callable[[int], None] | None = None) -> dict[str, np.ndarray]:
@@ -150,7 +150,7 @@ class Executor:
         parts = []
         for start in range(0, samples, self.samples_at_once()):
             stop = min(start + self.samples_at_once(), samples)
-            self._start = start
+            self._start, self._samples = start, stop - start
             self._calls.clear()
             parts.append(self._run_chunk(list(runs_of(self.source.batch, inputs, start, stop)), stop - start))
             if progress is not None:
@@ -172,11 +172,13 @@ class Executor:
     def _matrix(self, index: int, codes: list[np.ndarray]) -> list[np.ndarray]:
         matrix = self.source.matrices[index]
         vectors = [vectors_of(matrix, run) for run in codes]
-        count = sum(map(len, vectors))
-        # a loop reads one vector of each sample a call; else all of a sample's vectors are read at once
-        first = self._start * (1 if matrix.serial else matrix.vectors)
+        samples = self._samples // len(codes)
+        positions = [
+            positions_of(len(own), samples, self._start + number * samples, steps_first=matrix.samples_axis == 1)
+            for number, own in enumerate(vectors)
+        ]
         accumulators = self.engine.accumulate(
-            index, np.concatenate(vectors), np.arange(first, first + count), self._calls[index]
+            index, np.concatenate(vectors), np.concatenate(positions), self._calls[index]
         )
         self._calls[index] += 1
         outputs = apply(matrix.epilogue, accumulators)
@@ -185,6 +187,22 @@ class Executor:
         borders = np.cumsum([len(run) for run in vectors])[:-1]
         pieces = np.split(outputs, borders)
         return [tensor_of(matrix, piece, run.shape) for piece, run in zip(pieces, codes, strict=True)]
+
+
+def positions_of(vectors: int, samples: int, first: int, *, steps_first: bool) -> NDArray[np.int64]:
+    """Return the positions of a run's vectors among all: those of a sample follow each other.
+
+    Args:
+        vectors: of the run.
+        samples: of the run.
+        first: number of its first sample.
+        steps_first: whether the tensor has steps along its first axis and samples along its second.
+    """
+    each = -(-vectors // samples)
+    if steps_first:
+        step, sample = np.divmod(np.arange(vectors), samples)
+        return (first + sample) * each + step
+    return first * each + np.arange(vectors)
 
 
 def runs_of(batch: Batch, inputs: Tensors, start: int, stop: int) -> Iterator[dict[str, np.ndarray]]:

@@ -27,7 +27,6 @@ from rcompile.cli.parameters import (
 from rcompile.errors import UsageError
 
 if TYPE_CHECKING:
-
     from rich.console import Console
 
 app = App(

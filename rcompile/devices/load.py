@@ -15,7 +15,7 @@ DEVICE = Kind(
     sections={"cell": Cell, **MODELS, "wires": Wires},
     always=("cell",),
     option="?",
-    hint="`rcompile devices hfo2_1t1r` shows a complete device",
+    shown="`rcompile devices hfo2_1t1r`",
 )
 """What a device file is."""
 

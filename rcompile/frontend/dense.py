@@ -68,4 +68,6 @@ def dense(
         return Refusal(
             f"its operands have the shapes {list(shape)} and {list(static.shape) if static is not None else []}"
         )
-    return MatrixOperator(data, weight, bias, output_axis, arrange, None, prod(shape[:-1]), -1, zeros)
+    # shapes are those of one sample; recurrent operators put steps first
+    samples_axis = 1 if len(shape) > 2 and shape[0] != 1 and shape[1] == 1 else 0
+    return MatrixOperator(data, weight, bias, output_axis, arrange, None, prod(shape[:-1]), -1, zeros, samples_axis)

@@ -22,6 +22,7 @@ class MatrixOperator:
         channel_axis: the axis of the output tensor that counts outputs, from the end for products (-1).
         zero_points: of data and weights ('' for none), where the operator multiplies codes themselves and its
             result is their sum (MatMulInteger, ConvInteger); None for an operator on real numbers.
+        samples_axis: the axis of the data that counts samples, where several go through together.
     """
 
     data: str
@@ -33,6 +34,7 @@ class MatrixOperator:
     vectors: int
     channel_axis: int
     zero_points: tuple[str, str] | None = None
+    samples_axis: int = 0
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,7 @@ class QuantizedOperators:
             epilogue=epilogue,
             absorbed=absorbed,
             serial=self.serial,
+            samples_axis=operator.samples_axis,
         )
 
     def input_code(self, data: Quantization) -> InputCode:

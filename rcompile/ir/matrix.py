@@ -153,6 +153,7 @@ class Matrix:
         absorbed: names of the nodes that the epilogue and the input stand for.
         serial: each vector waits for the result of the one before (a recurrent product): copies do not help.
         only_sign: nothing but the sign of its output is read (a binary activation follows).
+        samples_axis: the axis of its input that counts samples, where several go through together.
     """
 
     name: str
@@ -170,6 +171,7 @@ class Matrix:
     absorbed: tuple[str, ...] = ()
     serial: bool = False
     only_sign: bool = False
+    samples_axis: int = 0
 
     @property
     def groups(self) -> int:

@@ -239,8 +239,8 @@
     if (accuracy !== null && accuracy.agreement !== null) {
       scores.push(["Same top-1 as onnxruntime", accuracy.agreement]);
     }
-    if (accuracy !== null && report.mapping.faults) {
-      scores.push(["On the die with its faults", accuracy.mean]);
+    if (accuracy !== null && accuracy.mean !== null) {
+      scores.push([`On ${onDies()}`, accuracy.mean]);
     }
     add(document.getElementById("headline"),
       h("h1", {}, model.name),
@@ -846,6 +846,13 @@
     });
   }
 
+  const onDies = () => (report.mapping.faults ? `${report.device.name} cells with the faults of the die` : `${report.device.name} cells`);
+  const SPANS = [["year", 31556952], ["month", 2629746], ["week", 604800], ["day", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const span = (seconds) => {
+    const [unit, size] = SPANS.find(([, s]) => s <= seconds) || ["s", 1];
+    return `${Number((seconds / size).toPrecision(3))}${NBSP}${unit}`;
+  };
+
   function timeline() {
     const slowest = inOrder().filter((i) => layers[i].latency_s === report.totals.interval_s);
     const limit = report.mapping.schedule.limited_by;
@@ -1041,9 +1048,10 @@
       ["Mapped program", share(accuracy.ideal)],
       ["Same top-1 as onnxruntime", share(accuracy.agreement)],
       ["Change by quantization (relative RMS of the outputs)", share(accuracy.quantization_error)],
-      ...(accuracy.mean === null ? [] : [[report.mapping.faults ? "On the die with its faults" : "Mean of trials", percent(accuracy.mean, 2)]]),
-      ...(accuracy.ci95 === null ? [] : [["95 % confidence", `${percent(accuracy.ci95[0], 2)} to ${percent(accuracy.ci95[1], 2)}`]]),
-      ...(accuracy.trials.length < 2 ? [] : [["Trials", accuracy.trials.map((t) => `seed ${t.seed}: ${percent(t.value, 2)}`).join(", ")]]),
+      ...accuracy.over_time.map((found) => [`On ${onDies()}${found.age_s > 0 ? ` after ${span(found.age_s)}` : ""}`,
+        [`${percent(found.mean, 2)}, ${found.values.length === 1 ? "1 die" : `${found.values.length} dies`}`,
+          found.ci95 !== null && ` (95 %: ${percent(Math.max(found.ci95[0], 0), 2)} to ${percent(Math.min(found.ci95[1], 1), 2)})`]]),
+      ...(accuracy.trials.length < 2 ? [] : [["Die by die", accuracy.trials.map((t) => percent(t.value, 2)).join(", ")]]),
     ]));
     const noise = accuracy !== null && accuracy.snr_db_per_layer !== null ? accuracy.snr_db_per_layer : null;
     const units = { step: "quantization steps", range: "of the range" };

@@ -330,7 +330,7 @@ TARGET = Kind(
     sections=SECTIONS,
     always=tuple(SECTIONS),
     option="--set",
-    hint="`rcompile targets isaac` shows a complete target",
+    shown="`rcompile targets isaac`",
 )
 """What a target file is."""
 

@@ -263,7 +263,7 @@ CASES = {
         ["ok.onnx", "--print-ir-after", "nope"], 2,
         "--print-ir-after: there is no pass 'nope'\n"
         "hint: the passes are fold_constants, expand, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, "
-        "flip_weights, assign_adcs, assign_partial_sums, replicate, place, schedule",
+        "flip_weights, assign_adcs, assign_partial_sums, replicate, place, avoid_faults, schedule",
     ),
     "too small a chip": (
         ["ok.onnx", "--set", "hierarchy.mesh_rows=1", "--set", "hierarchy.mesh_columns=1",

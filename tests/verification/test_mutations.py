@@ -12,6 +12,7 @@ from rcompile.options import Options
 from rcompile.pipeline import Trace
 from rcompile.targets import resolve_target
 from rcompile.verification.checker import Unsound, check_program
+from rcompile.verification.trials import conditions_of
 
 SMALL = {
     "crossbar.rows": "32",
@@ -35,7 +36,7 @@ def programs(tmp_path_factory):
         target = resolve_target("isaac", {**SMALL, **settings})
         options = Options(verify=False, rounds=rounds)
         model, program = MODELS / "digits_lenet_int8.onnx", folder / f"{name}.rcx"
-        compile_file(model, target, program, options, Trace(), faults_path=folder / "die.npz")
+        compile_file(model, target, program, options, Trace(), conditions=conditions_of(faults=folder / "die.npz"))
         check_program(folder / f"{name}.rcx")
     return {name: container.load(folder / f"{name}.rcx") for name in PROGRAMS}
 

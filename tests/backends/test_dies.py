@@ -1,0 +1,247 @@
+"""Programs on dies: nothing at strength zero, the laws of noise at the columns, numbers that depend on nothing else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import MODELS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_engines import SCHEMES, integer_product, mapped, matrices, next_matrix, random_codes, targets
+
+import rcompile
+from rcompile.backends.chip import Chip, Die
+from rcompile.backends.executor import Executor
+from rcompile.backends.mixed import Mixed
+from rcompile.backends.reference import Reference
+from rcompile.circuits.wires import Wires
+from rcompile.devices import resolve_device
+from rcompile.devices.device import Device
+from rcompile.devices.faults import random_faults
+from rcompile.devices.log_relaxation import LogRelaxation
+from rcompile.devices.lognormal import Lognormal
+from rcompile.devices.model import Cell, Model
+from rcompile.devices.models import MODELS as DEVICE_MODELS
+from rcompile.devices.normal import Normal
+from rcompile.devices.polynomial import Polynomial
+from rcompile.devices.power_drift import PowerDrift
+from rcompile.devices.read_noise import ReadNoise
+from rcompile.devices.relaxation import Relaxation
+from rcompile.devices.states import States
+from rcompile.devices.stuck import Stuck
+from rcompile.targets import resolve_target
+
+CELL = Cell(5e-6, 1e-4)
+NO_RELAXATION = Relaxation((1.0,), (0.0,), (0.0,), (0.0,), (0.0,), (0.0,))
+NOTHING = {
+    "normal": Normal(0.0),
+    "polynomial": Polynomial((0.0,)),
+    "lognormal": Lognormal(0.0),
+    "stuck": Stuck(),
+    "power_drift": PowerDrift(0.0),
+    "log_relaxation": LogRelaxation(0.0, 0.0, 0.0),
+    "relaxation": NO_RELAXATION,
+    "read_noise": ReadNoise(0.0),
+}
+STRONG = {
+    "states": States(count=2),
+    "normal": Normal(0.2),
+    "polynomial": Polynomial((20.0,)),
+    "lognormal": Lognormal(0.5),
+    "stuck": Stuck(0.2, 0.2),
+    "power_drift": PowerDrift(0.2, 0.1),
+    "log_relaxation": LogRelaxation(-1e-6, 1e-6, 1e-6),
+    "relaxation": Relaxation((1.0,), (20.0,), (0.0,), (0.0,), (0.0,), (0.0,)),
+    "read_noise": ReadNoise(0.3, "g_max"),
+}
+
+
+def device(wires: Wires | None = None, age_s: float = 0.0, cell: Cell = CELL, **models: Model) -> Device:
+    return Device("d", "", cell, models, wires or Wires(0.0, 0.0), age_s)
+
+
+@given(
+    data=st.data(),
+    matrix=matrices(),
+    names=st.sets(st.sampled_from(list(NOTHING)), min_size=1),
+    g_min=st.sampled_from([0.0, 5e-6, 6e-5]),
+)
+@settings(max_examples=120, deadline=None, derandomize=True)
+def test_without_strength_every_encoding_computes_what_the_matrix_says(data, matrix, names, g_min):
+    target = data.draw(targets(matrix))
+    placed = mapped(matrix, target, data.draw(st.integers(1, 2)))
+    own = device(age_s=1e7, cell=Cell(g_min, 1e-4), **{name: NOTHING[name] for name in sorted(names)})
+    vectors = random_codes(matrix, 5)
+    chip = Chip(placed, Die(own, lines=target.lines))
+    assert chip.analog
+    np.testing.assert_array_equal(Reference(placed, chip).accumulate(0, vectors), integer_product(matrix, vectors))
+
+
+def wide_matrix():
+    weights = np.random.default_rng(0).integers(-100, 101, (1, 40, 6))
+    return replace(next_matrix(), weights=weights, weight_low=np.full((1, 6), -128), weight_step=np.ones((1, 6), int),
+                   vectors=8, epilogue=replace(next_matrix().epilogue, scale=np.ones(6, np.float32)))  # fmt: skip
+
+
+def program_for(scheme: str, **settings):
+    matrix = wide_matrix()
+    if scheme in {"xnor_pair", "ternary_pair"}:
+        signs = np.where(matrix.weights > 0, 1, -1)
+        matrix = replace(
+            matrix, weights=signs, weight_bits=1, weight_low=np.full((1, 6), -1), weight_step=np.full((1, 6), 2)
+        )
+    cells = "1" if scheme == "ternary_pair" else "2"
+    found = {
+        "weights.sign": scheme,
+        "crossbar.cell_bits": cells,
+        "adc.resolution": "lossless",
+        "adc.bits": "24",
+        **settings,
+    }
+    target = resolve_target("classroom", found)
+    return matrix, mapped(matrix, target), target
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", [*DEVICE_MODELS, "wires"])
+def test_every_non_ideality_acts_on_every_encoding(scheme, name):
+    """The table in docs/devices.md is made of this."""
+    matrix, placed, target = program_for(scheme)
+    vectors = random_codes(matrix, 8)
+    wires = Wires(50.0, 50.0) if name == "wires" else None
+    models = {} if name == "wires" else {name: STRONG[name]}
+    if name == "states" and scheme == "ternary_pair":  # two states are all that its cells have
+        models = {name: States(listed_s=(2e-5, 9e-5))}
+    own = device(wires, 100.0, **models)
+    found = Reference(placed, Chip(placed, Die(own, lines=target.lines))).accumulate(0, vectors)
+    expected = integer_product(matrix, vectors)
+    assert found.shape == expected.shape
+    assert (found != expected).any()
+
+
+def test_dies_differ_and_each_is_always_the_same():
+    matrix, placed, target = program_for("offset")
+    vectors = random_codes(matrix, 8)
+    own = device(lognormal=Lognormal(0.2), read_noise=ReadNoise(0.05))
+
+    def run(seed, trial):
+        return Reference(placed, Chip(placed, Die(own, None, target.lines, seed, trial))).accumulate(0, vectors)
+
+    assert (run(0, 0) == run(0, 0)).all()
+    assert (run(0, 0) != run(0, 1)).any()
+    assert (run(0, 0) != run(1, 0)).any()
+
+
+def test_copies_have_devices_of_their_own():
+    matrix = wide_matrix()
+    target = resolve_target("classroom", {"adc.resolution": "lossless", "adc.bits": "24"})
+    placed = mapped(matrix, target, copies=2)
+    chip = Chip(placed, Die(device(lognormal=Lognormal(0.3)), lines=target.lines))
+    vectors = np.repeat(random_codes(matrix, 1), 8, axis=0)
+    found = Reference(placed, chip).accumulate(0, vectors)
+    assert (found[0] == found[2]).all()  # copy 0
+    assert (found[1] == found[3]).all()  # copy 1
+    assert (found[0] != found[1]).any()
+
+
+@pytest.fixture(scope="module", params=["digits_lenet_int8", "digits_row_lstm"])
+def network(request, tmp_path_factory):
+    """A program, and inputs for it: of a convolutional network, and of one that reads its matrices step by step."""
+    folder = tmp_path_factory.mktemp("network") / "out"
+    calibration = MODELS / "digits_calibration.npz" if request.param == "digits_lenet_int8" else None
+    options = rcompile.Options(verify=False)
+    rcompile.compile_model(MODELS / f"{request.param}.onnx", calibration=calibration, output=folder, options=options)
+    placed = rcompile.load_program(folder).placed
+    (value,) = placed.program.source.inputs
+    with np.load(MODELS / "digits_test.npz") as data:
+        image = data["image"][:8]
+    return placed, {value.name: image if len(value.shape) == 4 else image.reshape(8, *value.shape[1:])}
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 360])
+def test_noise_does_not_depend_on_what_is_run_together(network, chunk, monkeypatch):
+    """Samples one by one, in chunks or all at once, on one thread or two: the same numbers."""
+    placed, inputs = network
+    own = device(lognormal=Lognormal(0.1), read_noise=ReadNoise(0.05))
+
+    def run(at_once, threads):
+        monkeypatch.setattr(Executor, "samples_at_once", lambda _: at_once)
+        monkeypatch.setattr("os.cpu_count", lambda: threads)
+        engine = Mixed(placed, Chip(placed, Die(own)))
+        return next(iter(Executor(engine).run(inputs).values()))
+
+    np.testing.assert_array_equal(run(chunk, 1), run(5, 2))
+
+
+def test_read_noise_at_a_column_is_that_of_its_cells_drawn_one_by_one():
+    """Independent normal noise of cells adds up to normal noise of variance sum(x^2 sigma^2)."""
+    rng = np.random.default_rng(0)
+    g = rng.uniform(5e-6, 1e-4, 30)
+    x = rng.integers(0, 4, 30)
+    sigma = ReadNoise(0.05).read_sigma(g, CELL)
+    one_by_one = (x * (g + sigma * rng.standard_normal((100_000, 30)))).sum(axis=1)
+    _, placed, target = program_for("offset", **{"inputs.dac_bits": "2"})
+    chip = Chip(placed, Die(device(read_noise=ReadNoise(0.05)), lines=target.lines))
+    crossbar = int(placed.places["crossbar"][0])
+    variance = chip.variance(crossbar)
+    levels = chip.levels(crossbar)
+    step = CELL.span_s / 3
+    np.testing.assert_allclose(np.sqrt(variance) * step, 0.05 * (CELL.g_min_s + levels * step), rtol=1e-9)
+    at_column = np.sqrt(np.square(x) @ np.square(sigma))
+    assert one_by_one.std() == pytest.approx(at_column, rel=0.01)
+    assert one_by_one.mean() == pytest.approx(float(x @ g), rel=1e-3)
+    drawn = chip.noise(crossbar, np.arange(50), np.arange(2000), 0, 0, 0)
+    assert drawn.shape == (50, 2000)
+    assert drawn.std() == pytest.approx(1, rel=0.01)
+    assert abs(drawn.mean()) < 0.01
+    again = chip.noise(crossbar, np.arange(50), np.array([1999, 3, 700]), 0, 0, 0)
+    np.testing.assert_array_equal(again, drawn[:, [1999, 3, 700]])
+    assert (
+        abs(
+            np.corrcoef(drawn.reshape(-1), chip.noise(crossbar, np.arange(50), np.arange(2000), 0, 1, 0).reshape(-1))[
+                0, 1
+            ]
+        )
+        < 0.02
+    )
+
+
+def test_wires_make_a_program_read_what_its_crossbars_sense():
+    """Accumulators follow the effective matrix of the whole crossbar, unused cells included."""
+    _, placed, target = program_for("offset")
+    wires = Wires(3.0, 3.0, 100.0, 50.0)
+    chip = Chip(placed, Die(device(wires, cell=Cell(1e-6, 1e-4)), lines=target.lines))
+    crossbar = int(placed.places["crossbar"][0])
+    ideal = Chip(placed).levels(crossbar)
+    step = 9.9e-5 / 3
+    sensed = wires.sensed(1e-6 + ideal * step)
+    np.testing.assert_allclose(chip.levels(crossbar), (sensed - 1e-6) / step, atol=1e-9)
+    assert (chip.levels(crossbar) < ideal).mean() > 0.2
+
+
+def test_levels_are_exact_in_any_order_of_summation():
+    _, placed, target = program_for("differential_columns")
+    chip = Chip(placed, Die(device(lognormal=Lognormal(0.3)), lines=target.lines))
+    levels = chip.levels(int(placed.places["crossbar"][0]))
+    rng = np.random.default_rng(0)
+    digits = rng.integers(0, 2, (len(levels), 100)).astype(float)
+    order = rng.permutation(len(levels))
+    np.testing.assert_array_equal(levels.T @ digits, levels[order].T @ digits[order])
+
+
+def test_faults_of_a_die_outrank_its_device():
+    _, placed, target = program_for("offset")
+    crossbar = int(placed.places["crossbar"][0])
+    faults = random_faults([placed.position_of(crossbar)], target.lines, stuck_at_g_min=0.1, stuck_at_g_max=0.1, seed=1)
+    chip = Chip(placed, Die(device(lognormal=Lognormal(0.3)), faults, target.lines))
+    states = faults.states(placed.position_of(crossbar), *target.lines)
+    np.testing.assert_allclose(chip.levels(crossbar)[states == 1], 3, atol=1e-9)
+    np.testing.assert_allclose(chip.levels(crossbar)[states == -1], 0, atol=1e-9)
+
+
+def test_presets_run():
+    matrix, placed, target = program_for("offset_flip")
+    vectors = random_codes(matrix, 3)
+    for name in ("hfo2_1t1r@1day", "wan_2022@1h", "cmo_hfox@1year", "mnsim2"):
+        found = Reference(placed, Chip(placed, Die(resolve_device(name), lines=target.lines))).accumulate(0, vectors)
+        assert found.shape == (3, 6)
