@@ -44,7 +44,7 @@ from rcompile.targets import Target, resolve_target
 FOLDER = Path(__file__).parent
 BITS = Precision(16, 16)
 
-PRODUCT_PS = 4_000_000
+CYCLES, PRODUCT_PS = 16, 4_000_000
 """Of a matrix-vector product on PIMCOMP's chip, in which its figures are counted."""
 T = TypeVar("T")
 
@@ -107,8 +107,8 @@ def copies_of(matrices: MatrixProgram, target: Target) -> Copies | None:
     """Return what copies of layers reach on a chip."""
     program = blocks_of(matrices, target)
     layers, tick = layers_of(program, Clock.of(target))
-    if tick != PRODUCT_PS:
-        raise ValueError(f"a tick is {tick} ps, not a product")
+    if CYCLES * tick != PRODUCT_PS:
+        raise ValueError(f"{CYCLES} ticks of {tick} ps are no product")
     order, budget = program.source.matrix_order(), target.crossbars_available
     one_copy = sum(layer.crossbars for layer in layers)
     if one_copy > budget:
@@ -161,9 +161,9 @@ def page(rows: list[Row]) -> str:
             continue
         c = row.copies
         lines.append(
-            f"| {row.name} | {c.one_copy:,} | {c.interval.value.reached:,.0f} | {c.used:,} | "
-            f"{1000 * c.interval.seconds:.1f} | {c.latency.value.reached:,.0f} | "
-            f"{c.latency.value.bound:,.0f} | {c.interval_at_shortest_latency:,.0f} | "
+            f"| {row.name} | {c.one_copy:,} | {c.interval.value.reached / CYCLES:,.0f} | {c.used:,} | "
+            f"{1000 * c.interval.seconds:.1f} | {c.latency.value.reached / CYCLES:,.0f} | "
+            f"{c.latency.value.bound / CYCLES:,.0f} | {c.interval_at_shortest_latency / CYCLES:,.0f} | "
             f"{c.latency.seconds:.1f} |"
         )
     lines += [
@@ -178,7 +178,7 @@ def page(rows: list[Row]) -> str:
     ]
     for row in rows:
         both = (row.packings[Sharing.CONCURRENT], row.packings[Sharing.EXCLUSIVE])
-        cells = " | ".join(f"{p.value.crossbars:,} | {p.value.bound:,} | {p.seconds:.2f}" for p in both)
+        cells = " | ".join(f"{p.value.crossbars:,} | {p.value.bound / CYCLES:,} | {p.seconds:.2f}" for p in both)
         lines.append(f"| {row.name} | {row.one_copy:,} | {cells} |")
     lines += [
         "",

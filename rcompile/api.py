@@ -37,6 +37,7 @@ def compile_model(  # noqa: PLR0913 - as many as the command line has
     trials: int = 5,
     until_ci: float | None = None,
     at: Sequence[str] = (),
+    correct: str = "none",
     output: str | Path | None = None,
     options: Options | None = None,
     trace: Trace | None = None,
@@ -54,6 +55,7 @@ def compile_model(  # noqa: PLR0913 - as many as the command line has
         trials: dies with random draws of their own on which the accuracy is measured, at most.
         until_ci: fewer dies where the 95 % interval of the mean accuracy is no wider on either side.
         at: times after writing at which the accuracy is measured, too: ("1h", "1day", "1year").
+        correct: digital correction of the dies' outputs, fitted on `calibration`: "none", "offset" or "affine".
         output: the folder to write; without, `<model stem>.rcompile` in the current folder.
         options: choices, else the defaults.
         trace: records and shows what happens.
@@ -85,6 +87,7 @@ def compile_model(  # noqa: PLR0913 - as many as the command line has
                 trials=trials,
                 until_ci=until_ci,
                 at=at,
+                correct=correct,
                 seed=(options or Options()).seed,
             ),
         )
@@ -128,6 +131,8 @@ def verify(  # noqa: PLR0913 - as many as the command line has
     trials: int = 5,
     until_ci: float | None = None,
     at: Sequence[str] = (),
+    correct: str = "none",
+    calibration: str | Path | None = None,
     trace: Trace | None = None,
 ) -> Verified:
     """Verify a program file on data, from the file alone.
@@ -137,11 +142,13 @@ def verify(  # noqa: PLR0913 - as many as the command line has
         data: an .npz file; without, seeded random inputs.
         exact_samples: samples of the exact comparison; 0: as many as the work limit allows.
         seed: of random inputs and dies.
-        device: see compile_model; so are trials, until_ci and at.
+        device: see compile_model; so are trials, until_ci, at and correct.
         faults: an .npz file with what of a die does not work: the accuracy on the die is measured, too.
         trials: dies.
         until_ci: fewer of them.
         at: times.
+        correct: what is corrected.
+        calibration: an .npz file that corrections are fitted on.
         adc_bits: resolution that adjustable converters are lowered to, without mapping again.
         trace: records and shows what happens.
 
@@ -149,7 +156,13 @@ def verify(  # noqa: PLR0913 - as many as the command line has
         VerificationFailed: the program computes something else than its model.
     """
     conditions = conditions_of(
-        device, faults=Path(faults) if faults else None, trials=trials, until_ci=until_ci, at=at, seed=seed
+        device,
+        faults=Path(faults) if faults else None,
+        trials=trials,
+        until_ci=until_ci,
+        at=at,
+        correct=correct,
+        seed=seed,
     )
     path = program_file(Path(program))
     graph, matrices = reference_of(container.load(path))
@@ -161,6 +174,7 @@ def verify(  # noqa: PLR0913 - as many as the command line has
         exact_samples=exact_samples,
         adc_bits=adc_bits,
         conditions=conditions,
+        calibration=data_for(graph, Path(calibration) if calibration else None),
     )
     if not found.exact.passed:
         raise VerificationFailed(f"the program computes something else than its model: {found.exact.first_failure()}")

@@ -128,6 +128,7 @@ def compile_file(
                 exact_samples=options.exact_samples,
                 original=original,
                 conditions=conditions,
+                calibration=given.calibration,
             )
     return Result(
         path=path,

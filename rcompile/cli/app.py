@@ -12,6 +12,7 @@ from cyclopts.validators import Number
 from rcompile.cli.parameters import (
     At,
     Bits,
+    Correct,
     Data,
     Debug,
     DeviceName,
@@ -57,6 +58,7 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     trials: TrialCount = 5,
     until_ci: UntilCi = None,
     at: At = None,
+    correct: Correct = "none",
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="The folder to write; default: MODEL.rcompile.")
     ] = None,
@@ -142,6 +144,7 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
             trials=trials,
             until_ci=until_ci,
             at=at.split(",") if at else (),
+            correct=correct,
             output=folder,
             options=Options(
                 weight_bits=bits.weight_bits,
@@ -187,6 +190,8 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
     trials: TrialCount = 5,
     until_ci: UntilCi = None,
     at: At = None,
+    correct: Correct = "none",
+    calibration: Annotated[Path | None, Parameter(help="Samples that corrections are fitted on: .npz.")] = None,
     seed: Seed = 0,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
@@ -208,6 +213,8 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
             trials=trials,
             until_ci=until_ci,
             at=at.split(",") if at else (),
+            correct=correct,
+            calibration=calibration,
             trace=Trace(progress=progress),
         )
     console = human_console(to_stderr=False)

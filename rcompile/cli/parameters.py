@@ -1,7 +1,7 @@
 """Parameters that several verbs have."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -34,6 +34,12 @@ UntilCi = Annotated[
     ),
 ]
 At = Annotated[str | None, Parameter(help="Times after writing to measure the accuracy at as well: 1s,1h,1day,1year.")]
+Correct = Annotated[
+    Literal["none", "offset", "affine"],
+    Parameter(
+        help="Correct each output of the dies digitally, by an offset or gain and offset, as --calibration fits."
+    ),
+]
 ExactSamples = Annotated[
     int,
     Parameter(validator=Number(gte=0), help="Samples to compare crossbar by crossbar; 0: what some seconds allow."),

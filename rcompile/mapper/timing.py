@@ -72,7 +72,7 @@ def layers_of(
 ) -> tuple[tuple[Layer, ...], int]:
     """Return the layers of a program, one per matrix, and how many picoseconds a tick has.
 
-    Ticks are as long as all layers' times allow, which keeps numbers small for solvers.
+    Ticks are as long as a read cycle and all layers' times allow, which keeps numbers small for solvers.
 
     Args:
         program: matrices whose inputs are sliced.
@@ -89,7 +89,7 @@ def layers_of(
     turns = [partitions_per_crossbar(program, item) if limited else 1 for item in program.matrices]
     columns = columns or [columns_read(item) for item in program.matrices]
     times = [clock.vector_ps(item, count) for item, count in zip(program.matrices, columns, strict=True)]
-    tick = gcd(*times) or 1
+    tick = gcd(clock.read_ps, *times)
     layers = tuple(
         Layer(
             vectors=item.matrix.vectors,

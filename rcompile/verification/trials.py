@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from rcompile.backends.chip import Chip, Die
+from rcompile.backends.compensation import Correction, engine_on
 from rcompile.backends.executor import Executor
 from rcompile.backends.functional import Functional
 from rcompile.backends.mixed import Mixed
@@ -22,6 +23,9 @@ from rcompile.verification.accuracy import score
 from rcompile.verification.data import DataSet
 
 CONFIDENCE = 0.95
+
+CALIBRATION_SAMPLES = 64
+"""On which corrections are fitted."""
 
 SNR_SAMPLES = 64
 """Samples on which each layer's noise is compared with its signal, on the first die."""
@@ -71,6 +75,7 @@ class Conditions:
         trials: how many dies, at most.
         until_ci: fewer where the interval of the mean is no wider than that on either side; None: all of them.
         ages_s: when else they are read, in seconds after writing.
+        correct: what is corrected digitally, at each time anew, on calibration samples.
         seed: of all random draws.
     """
 
@@ -79,6 +84,7 @@ class Conditions:
     trials: int = 5
     until_ci: float | None = None
     ages_s: tuple[float, ...] = ()
+    correct: Correction = Correction.NONE
     seed: int = 0
 
     @property
@@ -104,6 +110,7 @@ def conditions_of(
     trials: int = 5,
     until_ci: float | None = None,
     at: Sequence[str] = (),
+    correct: str = Correction.NONE,
     seed: int = 0,
 ) -> Conditions:
     """Return the conditions that a user names.
@@ -114,6 +121,7 @@ def conditions_of(
         trials: how many dies, at most.
         until_ci: half width of the interval of the mean that suffices.
         at: times after writing, as 1day.
+        correct: none, offset or affine.
         seed: of all random draws.
 
     Raises:
@@ -122,6 +130,8 @@ def conditions_of(
     """
     if trials < 1:
         raise UsageError(f"trials is {trials}: it must be at least 1")
+    if correct not in set(Correction):
+        raise UsageError(f"correct is {correct!r}: it must be one of {', '.join(Correction)}")
     if until_ci is not None and not 0 < until_ci < 1:
         raise UsageError(f"until_ci is {until_ci:g}: it must lie between 0 and 1 (0.01 is one point of accuracy)")
     return Conditions(
@@ -130,6 +140,7 @@ def conditions_of(
         trials=trials,
         until_ci=until_ci,
         ages_s=tuple(seconds(text) for text in at),
+        correct=Correction(correct),
         seed=seed,
     )
 
@@ -141,6 +152,7 @@ def run_trials(
     quantized: dict[str, np.ndarray],
     conditions: Conditions,
     progress: Callable[[int], None],
+    calibration: DataSet | None = None,
 ) -> Trials:
     """Run a program on some dies.
 
@@ -151,11 +163,23 @@ def run_trials(
         quantized: outputs of the quantized model.
         conditions: say how many dies.
         progress: called with the number of samples done since the last call.
+        calibration: samples that corrections are fitted on.
+
+    Raises:
+        UsageError: corrections are asked for without samples to fit them on.
     """
     until = conditions.until_ci
+    fitted_on = None
+    if conditions.correct is not Correction.NONE:
+        if calibration is None:
+            raise UsageError(
+                f"--correct {conditions.correct} is fitted on calibration samples",
+                hint="name some: --calibration FILE.npz",
+            )
+        fitted_on = {name: array[:CALIBRATION_SAMPLES] for name, array in calibration.inputs.items()}
     values: list[float | None] = []
     for trial in range(die.trial, die.trial + conditions.count):
-        engine = Mixed(placed, Chip(placed, replace(die, trial=trial)))
+        engine = engine_on(placed, replace(die, trial=trial), conditions.correct, fitted_on)
         found = Executor(engine).run(data.inputs, progress)
         values.append(score(placed.program.source, data, found, quantized))
         done = Trials(tuple(values), die.seed, (), die.device.age_s)

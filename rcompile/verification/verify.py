@@ -59,6 +59,7 @@ def verify_file(
     original: FloatModel | None = None,
     adc_bits: int | None = None,
     conditions: Conditions = IDEAL_CONDITIONS,
+    calibration: DataSet | None = None,
 ) -> Verified:
     """Verify what a program file holds; nothing is taken from the compiler's memory.
 
@@ -69,6 +70,7 @@ def verify_file(
         exact_samples: samples of the exact comparison; 0: as many as the work limit allows.
         adc_bits: resolution that adjustable converters are lowered to; None leaves them.
         conditions: what dies the program is run on besides.
+        calibration: samples that corrections of dies are fitted on.
         original: the float model, for its accuracy; None where the model came quantized or is not at hand.
 
     Raises:
@@ -107,7 +109,7 @@ def verify_file(
         accuracy = measure_accuracy(placed.program.source, data, found, quantized, real)
     dies = [] if conditions.ideal else conditions.dies(lines)
     with trace.phase("trials", len(dies) * conditions.count * data.samples) as advance:
-        trials = [run_trials(placed, die, data, quantized, conditions, advance) for die in dies]
+        trials = [run_trials(placed, die, data, quantized, conditions, advance, calibration) for die in dies]
     return Verified(compiled, data, exact, accuracy, engine.name, tuple(trials))
 
 

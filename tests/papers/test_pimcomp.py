@@ -37,7 +37,7 @@ def layers(path: Path):
     bits = Precision(16, 16)
     graph = quantize(graph, dict.fromkeys(needs_ranges(graph, bits), (0.0, 1.0)), bits)
     found, tick = layers_of(slice_inputs(partition(lower(graph), TARGET), TARGET), Clock.of(TARGET))
-    assert tick == 4_000_000  # a product, in picoseconds
+    assert 16 * tick == 4_000_000  # a product, in picoseconds
     return found
 
 
@@ -46,5 +46,5 @@ def test_crossbars_and_interval(name, one_copy, vectors, tmp_path):
     found = layers(zoo.write(name, tmp_path))
     assert sum(layer.crossbars for layer in found) == one_copy
     copies = shortest_interval(found, TARGET.crossbars_available)
-    assert copies.reached == vectors
+    assert copies.reached == 16 * vectors
     assert cost(found, copies.copies) <= TARGET.crossbars_available

@@ -1,0 +1,115 @@
+"""Digital correction of a die's columns: one multiply-add for each output, fitted on calibration samples.
+
+Each output n of each copy is read as gain_n * acc + offset_n. Both follow by least squares from what the die gives and
+what it should give for the same inputs, layer after layer, each with its inputs as the corrected layers before leave
+them. So wires, drift and column offsets are corrected as far as they act alike on all inputs.
+"""
+
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rcompile.backends.chip import Chip, Die
+from rcompile.backends.correction import copy_of_vector
+from rcompile.backends.executor import Executor, Tensors
+from rcompile.backends.functional import Functional
+from rcompile.backends.mixed import Mixed
+from rcompile.ir.placed import PlacedProgram
+
+CALIBRATION_CALLS = 2**20
+"""Added to the number of a call, so that calibration reads draw noise of their own."""
+
+
+class Correction(StrEnum):
+    """What is corrected: nothing, an offset of each output, or gain and offset."""
+
+    NONE = "none"
+    OFFSET = "offset"
+    AFFINE = "affine"
+
+
+class Fit:
+    """Least squares of an output over all its readings, copy by copy.
+
+    Args:
+        shape: (copies, outputs).
+        kind: of the correction.
+    """
+
+    def __init__(self, shape: tuple[int, int], kind: Correction) -> None:
+        self._kind = kind
+        self._count = np.zeros((shape[0], 1))
+        self._found, self._wanted, self._square, self._product = np.zeros((4, *shape))
+
+    def add(self, copies: NDArray[np.int64], found: NDArray[np.int64], wanted: NDArray[np.int64]) -> None:
+        """Take readings (vectors, outputs), each of a copy, and what they should be."""
+        for copy in np.unique(copies):
+            own = copies == copy
+            x, y = found[own].astype(np.float64), wanted[own].astype(np.float64)
+            self._count[copy] += len(x)
+            self._found[copy] += x.sum(axis=0)
+            self._wanted[copy] += y.sum(axis=0)
+            self._square[copy] += (x * x).sum(axis=0)
+            self._product[copy] += (x * y).sum(axis=0)
+
+    def line(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return gains and offsets (copies, outputs); gain 1 where only the offset is corrected or nothing varies."""
+        count = np.maximum(self._count, 1)
+        x, y = self._found / count, self._wanted / count
+        gain = np.ones_like(x)
+        if self._kind is Correction.AFFINE:
+            spread = self._square / count - x * x
+            varies = spread > 1e-9 * np.maximum(self._square / count, 1)
+            np.divide(self._product / count - x * y, spread, out=gain, where=varies)
+        return gain, y - gain * x
+
+
+class Compensated:
+    """A die's engine with corrected outputs.
+
+    Args:
+        placed: the program.
+        die: that it runs on.
+        kind: what is corrected.
+    """
+
+    name = "compensated"
+
+    def __init__(self, placed: PlacedProgram, die: Die, kind: Correction) -> None:
+        self.placed = placed
+        self._die = Mixed(placed, Chip(placed, die))
+        self._kind = kind
+        self._fits: dict[int, Fit] = {}
+        self._ideal: Functional | None = None
+
+    def fit(self, inputs: Tensors) -> None:
+        """Fit the corrections on calibration samples."""
+        self._ideal = Functional(self.placed, keep=False, ideal_converters=True)
+        Executor(self).run(inputs)
+        self._ideal = None
+
+    def accumulate(
+        self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
+    ) -> NDArray[np.int64]:
+        """Return the corrected accumulators; see Engine."""
+        item = self.placed.program.matrices[index]
+        copies = copy_of_vector(item, np.arange(len(vectors)) if positions is None else positions)
+        if self._ideal is None:
+            found = self._die.accumulate(index, vectors, positions, call)
+        else:
+            found = self._die.accumulate(index, vectors, positions, call + CALIBRATION_CALLS)
+            wanted = self._ideal.accumulate(index, vectors, positions, call)
+            fit = self._fits.setdefault(index, Fit((item.replicas, found.shape[1]), self._kind))
+            fit.add(copies, found, wanted)
+        gain, offset = self._fits[index].line()
+        return np.rint(gain[copies] * found + offset[copies]).astype(np.int64)
+
+
+def engine_on(placed: PlacedProgram, die: Die, kind: Correction, calibration: Tensors | None) -> Mixed | Compensated:
+    """Return the engine of a die, corrected where that is asked for."""
+    if kind is Correction.NONE or calibration is None:
+        return Mixed(placed, Chip(placed, die))
+    engine = Compensated(placed, die, kind)
+    engine.fit(calibration)
+    return engine
