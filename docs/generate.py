@@ -1,15 +1,18 @@
-"""Write the pages that come from code: docs/targets.md, docs/supported-operators.md. A test holds them against it."""
+"""Write the pages that come from code: targets, devices and supported operators. A test holds them against it."""
 
 import sys
 from dataclasses import fields
 from pathlib import Path
 
+from rcompile.devices import list_devices
+from rcompile.devices.load import DEVICE
 from rcompile.frontend.dialect import KNOWN_DOMAINS
 from rcompile.frontend.expand import EXPANSIONS
 from rcompile.frontend.operators import OPERATORS, UNFOLDED
 from rcompile.frontend.supported import RANDOM
 from rcompile.targets import list_targets
 from rcompile.targets.schema import TARGET
+from rcompile.toml_file import Kind
 
 FOLDER = Path(__file__).parent
 
@@ -27,27 +30,9 @@ def targets_page() -> str:
         "|---|---|",
         *(f"| `{name}` | {summary} |" for name, summary in list_targets().items()),
     ]
-    known, assumed = TARGET.rules(), TARGET.defaults()
     for section, kind in TARGET.sections.items():
-        lines += [
-            "",
-            f"## [{section}]",
-            "",
-            (kind.__doc__ or "").strip(),
-            "",
-            "| Field | Value | Meaning |",
-            "|---|---|---|",
-        ]
-        for name in (item.name for item in fields(kind)):
-            rule = known[f"{section}.{name}"]
-            values = ", ".join(f"`{choice}`" for choice in rule.choices) or "true or false"
-            if rule.low is not None:
-                values = f"{rule.low:g} to {rule.high:g} {rule.unit}".strip()
-            values = f"list of {values}" if rule.many else values
-            left_out = assumed.get(f"{section}.{name}")
-            left_out = list(left_out) if isinstance(left_out, tuple) else left_out
-            default = f"; {left_out} where it is left out" if f"{section}.{name}" in assumed else ""
-            lines.append(f"| `{name}` | {values} | {rule.doc}{default} |")
+        lines += ["", f"## [{section}]", "", (kind.__doc__ or "").strip(), ""]
+        lines += field_table(TARGET, section)
     return "\n".join(lines) + "\n"
 
 
@@ -98,7 +83,54 @@ def operators_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"targets.md": targets_page, "supported-operators.md": operators_page}
+def devices_page() -> str:
+    """Describe the presets, every model with its law and fields, and what works with what."""
+    lines = ["# Devices", "", "<!-- made by docs/generate.py -->", ""]
+    lines += [
+        "A device is a TOML file: `schema_version = 1`, `name`, `summary`, `[cell]`, any of the models below in the",
+        "order in which they act, `[wires]` where lines have resistance, and `[sources]`, which says for each field",
+        "or section where its values come from. `rcompile devices my.toml` checks a file and shows it.",
+        "",
+        "    rcompile model.onnx --data test.npz --device hfo2_1t1r --trials 20",
+        "    rcompile model.onnx --data test.npz --device hfo2_1t1r@1day --at 1h,1year",
+        "    rcompile verify DIR --data test.npz --device 'hfo2_1t1r?lognormal.sigma=0.1&stuck.at_g_min=0'",
+        "",
+        "`@TIME` reads cells that long after writing; `?SECTION.FIELD=VALUE&...` replaces fields, and adds a model",
+        "that the file does not have (at the end). [What a die computes](semantics.md) is in section 7 there.",
+        "",
+        "| Preset | What |",
+        "|---|---|",
+        *(f"| `{name}` | {summary} |" for name, summary in list_devices().items()),
+        "",
+        "Every model works with every sign scheme, any slices, DACs and converters, and without strength changes no bit",
+        "of a result: `tests/backends/test_dies.py` holds all pairs to that.",
+    ]
+    for section, kind in DEVICE.sections.items():
+        lines += ["", f"## [{section}]", "", " ".join((kind.__doc__ or "").split()), ""]
+        lines += field_table(DEVICE, section)
+    return "\n".join(lines) + "\n"
+
+
+def field_table(kind: Kind, section: str) -> list[str]:
+    """Describe the fields of a section, line by line."""
+    known, assumed = kind.rules(), kind.defaults()
+    lines = ["| Field | Value | Meaning |", "|---|---|---|"]
+    for name in (item.name for item in fields(kind.sections[section])):
+        rule = known[f"{section}.{name}"]
+        values = ", ".join(f"`{choice}`" for choice in rule.choices) or "true or false"
+        if rule.kind in {int, float}:
+            values = "number"
+        if rule.low is not None:
+            values = f"{rule.low:g} to {rule.high:g}"
+        values = f"list of {values}" if rule.many else values
+        left_out = assumed.get(f"{section}.{name}")
+        left_out = list(left_out) if isinstance(left_out, tuple) else left_out
+        default = f"; {left_out} where it is left out" if f"{section}.{name}" in assumed else ""
+        lines.append(f"| `{name}` | {f'{values} {rule.unit}'.strip()} | {rule.doc}{default} |")
+    return lines
+
+
+PAGES = {"devices.md": devices_page, "targets.md": targets_page, "supported-operators.md": operators_page}
 
 
 def main() -> None:

@@ -18,6 +18,9 @@ from rcompile.ir.placed import PlacedProgram
 DOUBLE_BITS = 52
 """Of a float64's fraction."""
 
+RESPONSE_BITS = 12
+"""Behind the binary point, of what digits count for on cells that are not ohmic."""
+
 CACHED_BYTES = 2**28
 
 BLOCK = 64
@@ -34,6 +37,7 @@ class Die:
         lines: (for rows, for columns) that a crossbar has, spare ones included; (0, 0): as many as the program uses.
         seed: of its random draws.
         trial: number of the die.
+        pulses: whether inputs are pulses, all of the same voltage.
     """
 
     device: Device = IDEAL
@@ -41,6 +45,7 @@ class Die:
     lines: tuple[int, int] = (0, 0)
     seed: int = 0
     trial: int = 0
+    pulses: bool = False
 
 
 class Chip:
@@ -77,6 +82,22 @@ class Chip:
         cell = self._die.device.cell
         ends = np.array([[cell.g_min_s, cell.g_max_s]])
         return any(model.read_sigma(ends, cell) is not None for model in self._die.device.models.values())
+
+    def driven(self, digits: np.ndarray, top: int) -> NDArray[np.float64]:
+        """Return what rows that are driven with digits (up to `top`) count for, where cells are not ohmic."""
+        device = self._die.device
+        if self._die.pulses or top == 1 or not self._bent:
+            return digits
+        for model in device.models.values():
+            found = model.response(digits / top, device.cell)
+            digits = digits if found is None else top * found
+        return np.rint(digits * 2**RESPONSE_BITS) / 2**RESPONSE_BITS
+
+    @cached_property
+    def _bent(self) -> bool:
+        """Whether cells are not ohmic."""
+        device = self._die.device
+        return any(model.response(np.ones(1), device.cell) is not None for model in device.models.values())
 
     def of(self, matrix: int, replica: int) -> Iterator[tuple[int, NDArray[np.int32]]]:
         """Yield each crossbar of a copy with the copy's blocks on it, in order of reduction."""
@@ -176,7 +197,7 @@ class Chip:
     def _grid(self) -> float:
         """Analog levels are multiples of one over this."""
         widest = max(item.sum_bits for item in self._placed.program.matrices)
-        return float(2 ** (DOUBLE_BITS - widest - 2))
+        return float(2 ** (DOUBLE_BITS - widest - 2 - (RESPONSE_BITS if self._bent else 0)))
 
     def _in_rram(self, crossbar: int) -> bool:
         """Tell whether a crossbar's cells are RRAM; no crossbar holds slices of both memories."""

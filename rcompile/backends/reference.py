@@ -142,6 +142,8 @@ class Reference:
                 found: dict[int, Array] = {}
                 for crossbar, values in cells.items():
                     driven = driven_rows(item, read, crossbar, digits, input_slice, values.shape[1]).astype(kind)
+                    if self.chip.analog:
+                        driven = self.chip.driven(driven, input_slice.top)
                     found[crossbar] = values @ driven
                     self._add_noise(crossbar, found[crossbar], driven, columns[crossbar], which, (cycle, turn))
                 for readout, section in read:

@@ -49,6 +49,11 @@ class Model:
         del seconds, cell, rng
         return g
 
+    def response(self, share: NDArray[np.float64], cell: Cell) -> NDArray[np.float64] | None:
+        """Return the current at shares of the read voltage, relative to that at it; None where it is proportional."""
+        del share, cell
+        return None
+
     def read_sigma(self, g: Siemens, cell: Cell) -> Siemens | None:
         """Return the standard deviation of each read, in siemens; None where reads are exact."""
         del g, cell

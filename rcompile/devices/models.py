@@ -8,6 +8,7 @@ from rcompile.devices.polynomial import Polynomial
 from rcompile.devices.power_drift import PowerDrift
 from rcompile.devices.read_noise import ReadNoise
 from rcompile.devices.relaxation import Relaxation
+from rcompile.devices.sinh import Sinh
 from rcompile.devices.states import States
 from rcompile.devices.stuck import Stuck
 
@@ -21,4 +22,5 @@ MODELS: dict[str, type[Model]] = {
     "log_relaxation": LogRelaxation,
     "relaxation": Relaxation,
     "read_noise": ReadNoise,
+    "sinh": Sinh,
 }

@@ -19,6 +19,7 @@ from rcompile.devices.faults import FaultMap, load_faults
 from rcompile.devices.load import seconds
 from rcompile.errors import UsageError
 from rcompile.ir.placed import PlacedProgram
+from rcompile.targets import Target
 from rcompile.verification.accuracy import score
 from rcompile.verification.data import DataSet
 
@@ -97,10 +98,14 @@ class Conditions:
         """Dies that differ: one where nothing is drawn."""
         return self.trials if self.device.models else 1
 
-    def dies(self, lines: tuple[int, int]) -> list[Die]:
-        """Return the first die at each time at which it is read, of a target whose crossbars have so many lines."""
-        ages = (self.device.age_s, *self.ages_s)
-        return [Die(replace(self.device, age_s=age), self.faults, lines, self.seed) for age in dict.fromkeys(ages)]
+    def dies(self, target: Target) -> list[Die]:
+        """Return the first die of a target at each time at which it is read."""
+        ages = dict.fromkeys((self.device.age_s, *self.ages_s))
+        pulses = target.inputs.encoding == "pulse_width"
+        return [
+            Die(replace(self.device, age_s=age), self.faults, target.lines, pulses=pulses, seed=self.seed)
+            for age in ages
+        ]
 
 
 def conditions_of(

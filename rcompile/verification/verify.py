@@ -18,6 +18,7 @@ from rcompile.ir.placed import PlacedProgram
 from rcompile.passes.lower import lower
 from rcompile.pipeline import Trace
 from rcompile.simplify import simplify
+from rcompile.targets import Target
 from rcompile.targets.schema import from_dict
 from rcompile.verification.accuracy import (
     AccuracyResult,
@@ -89,7 +90,7 @@ def verify_file(
         if adc_bits is not None:
             compiled = with_resolution(compiled, adc_bits, path)
         graph, matrices = reference_of(compiled)
-        lines = lines_on(compiled, conditions)
+        target = target_of(compiled, conditions)
     placed = compiled.placed
     samples = min(exact_samples, data.samples) if exact_samples else affordable_samples(placed, data.samples)
     with trace.phase("exact", samples) as advance:
@@ -107,18 +108,18 @@ def verify_file(
             fused = compiled.quantized_by == "model"
             quantized = run_model(reference_model(compiled), graph.batch, data, optimize=fused)
         accuracy = measure_accuracy(placed.program.source, data, found, quantized, real)
-    dies = [] if conditions.ideal else conditions.dies(lines)
+    dies = [] if conditions.ideal else conditions.dies(target)
     with trace.phase("trials", len(dies) * conditions.count * data.samples) as advance:
         trials = [run_trials(placed, die, data, quantized, conditions, advance, calibration) for die in dies]
     return Verified(compiled, data, exact, accuracy, engine.name, tuple(trials))
 
 
-def lines_on(compiled: Compiled, conditions: Conditions) -> tuple[int, int]:
-    """Return how many lines the crossbars of a program's target have; a fault map must fit the target."""
+def target_of(compiled: Compiled, conditions: Conditions) -> Target:
+    """Return the target of a program, which a fault map must fit."""
     target = from_dict(compiled.target)
     if conditions.faults is not None:
         conditions.faults.require_on(target.positions, *target.lines)
-    return target.lines
+    return target
 
 
 def with_resolution(compiled: Compiled, bits: int, path: Path) -> Compiled:

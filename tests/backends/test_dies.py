@@ -27,6 +27,7 @@ from rcompile.devices.polynomial import Polynomial
 from rcompile.devices.power_drift import PowerDrift
 from rcompile.devices.read_noise import ReadNoise
 from rcompile.devices.relaxation import Relaxation
+from rcompile.devices.sinh import Sinh
 from rcompile.devices.states import States
 from rcompile.devices.stuck import Stuck
 from rcompile.targets import resolve_target
@@ -42,6 +43,7 @@ NOTHING = {
     "log_relaxation": LogRelaxation(0.0, 0.0, 0.0),
     "relaxation": NO_RELAXATION,
     "read_noise": ReadNoise(0.0),
+    "sinh": Sinh(1e6),
 }
 STRONG = {
     "states": States(count=2),
@@ -53,6 +55,7 @@ STRONG = {
     "log_relaxation": LogRelaxation(-1e-6, 1e-6, 1e-6),
     "relaxation": Relaxation((1.0,), (20.0,), (0.0,), (0.0,), (0.0,), (0.0,)),
     "read_noise": ReadNoise(0.3, "g_max"),
+    "sinh": Sinh(0.05),
 }
 
 
@@ -106,7 +109,7 @@ def program_for(scheme: str, **settings):
 @pytest.mark.parametrize("name", [*DEVICE_MODELS, "wires"])
 def test_every_non_ideality_acts_on_every_encoding(scheme, name):
     """The table in docs/devices.md is made of this."""
-    matrix, placed, target = program_for(scheme)
+    matrix, placed, target = program_for(scheme, **{"inputs.dac_bits": "2"})
     vectors = random_codes(matrix, 8)
     wires = Wires(50.0, 50.0) if name == "wires" else None
     models = {} if name == "wires" else {name: STRONG[name]}
@@ -245,3 +248,17 @@ def test_presets_run():
     for name in ("hfo2_1t1r@1day", "wan_2022@1h", "cmo_hfox@1year", "mnsim2"):
         found = Reference(placed, Chip(placed, Die(resolve_device(name), lines=target.lines))).accumulate(0, vectors)
         assert found.shape == (3, 6)
+
+
+def test_cells_that_are_not_ohmic_read_voltages_unevenly_and_pulses_evenly():
+    _, placed, target = program_for("offset", **{"inputs.dac_bits": "3"})
+    own = device(sinh=Sinh(0.1))
+    chip = Chip(placed, Die(own, lines=target.lines))
+    digits = np.arange(-7.0, 8.0)
+    expected = 7 * np.sinh(digits / 7 * CELL.read_v / 0.1) / np.sinh(CELL.read_v / 0.1)
+    np.testing.assert_allclose(chip.driven(digits, 7), expected, atol=2**-12)
+    assert chip.driven(digits, 7)[-1] == 7
+    assert chip.driven(np.array([0.0, 1.0]), 1).tolist() == [0, 1]
+    pulses = Chip(placed, Die(own, lines=target.lines, pulses=True))
+    np.testing.assert_array_equal(pulses.driven(digits, 7), digits)
+    assert (Chip(placed, Die(device(sinh=Sinh(1e6)))).driven(digits, 7) == digits).all()

@@ -18,6 +18,7 @@ from rcompile.devices.polynomial import Polynomial
 from rcompile.devices.power_drift import PowerDrift
 from rcompile.devices.read_noise import ReadNoise
 from rcompile.devices.relaxation import Relaxation
+from rcompile.devices.sinh import Sinh
 from rcompile.devices.states import States
 from rcompile.devices.streams import Moment, Streams
 from rcompile.devices.stuck import Stuck
@@ -150,6 +151,7 @@ NOTHING = {
     "log_relaxation": LogRelaxation(0.0, 0.0, 0.0),
     "relaxation": Relaxation((1.0,), (0.0,), (0.0,), (0.0,), (0.0,), (0.0,)),
     "read_noise": ReadNoise(0.0),
+    "sinh": Sinh(1e6),
 }
 """Each model with no strength."""
 
@@ -178,6 +180,7 @@ STRONG = {
     "log_relaxation": (LogRelaxation(-1e-7, 1e-7, 1e-7), {"shift_s": -2e-7, "spread_s": 2e-7, "spread_at_1_s": 2e-7}),
     "relaxation": (RELAXATION, {"times_s": (2.0, 86400.0), **{f"c{k}": (1.0, 3.0) for k in range(5)}}),
     "read_noise": (ReadNoise(0.1, "value"), {"sigma": 0.2, "of": "g_max"}),
+    "sinh": (Sinh(0.1), {"v0_v": 0.2}),
 }
 
 
@@ -185,8 +188,9 @@ def effect(model: Model) -> list:
     """All that a model does to some conductances."""
     g = np.tile(np.linspace(CELL.g_min_s, CELL.g_max_s, 40), (40, 1))
     sigma = model.read_sigma(g, CELL)
-    found = [model.program(g, CELL, rng()), model.drift(g, 1000.0, CELL, rng())]
-    return [array.tolist() for array in (*found, sigma if sigma is not None else np.zeros(1))]
+    found = [model.program(g, CELL, rng()), model.drift(g, 1000.0, CELL, rng()), sigma]
+    found.append(model.response(np.linspace(0, 1, 8), CELL))
+    return [None if array is None else array.tolist() for array in found]
 
 
 @pytest.mark.parametrize("name", list(MODELS))
