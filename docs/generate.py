@@ -102,8 +102,8 @@ def devices_page() -> str:
         "|---|---|",
         *(f"| `{name}` | {summary} |" for name, summary in list_devices().items()),
         "",
-        "Every model works with every sign scheme, any slices, DACs and converters, and without strength changes no bit",
-        "of a result: `tests/backends/test_dies.py` holds all pairs to that.",
+        "Every model works with every sign scheme, any slices, DACs and converters, and without strength changes no",
+        "bit of a result: `tests/backends/test_dies.py` holds all pairs to that.",
     ]
     for section, kind in DEVICE.sections.items():
         lines += ["", f"## [{section}]", "", " ".join((kind.__doc__ or "").split()), ""]
