@@ -96,6 +96,11 @@ def compile_file(
         calibration_path: samples for the activation ranges of a float model; without, those of `data_path`.
         conditions: what dies the program is run on besides; faults of a die are avoided.
     """
+    if not conditions.device.ideal and (options.weightless or not options.verify):
+        raise UsageError(
+            f"the accuracy on {conditions.device.name} takes an execution of the program",
+            hint="leave --no-verify and --weightless out, or --device",
+        )
     with trace.phase("load"):
         source = Source(options.dimensions, weightless=options.weightless, seed=options.seed)
         with blamed(path):

@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from rcompile.circuits.converters import Errors, disturbed
 from rcompile.devices import IDEAL, Device
 from rcompile.devices.faults import HIGH, LOW, FaultMap
 from rcompile.devices.streams import Moment, Streams
@@ -27,6 +28,25 @@ BLOCK = 64
 """Vectors for which read noise is drawn together."""
 
 
+CONVERSION = 2**20
+"""In the key of a stream: what converters draw, apart from what models draw."""
+
+Codes = NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Which of all vectors some are, and which read of them this is.
+
+    Attributes:
+        positions: of the vectors among all.
+        read: how often the matrix was read for them before (in a loop), then the cycle and the turn.
+    """
+
+    positions: NDArray[np.int64]
+    read: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class Die:
     """What a program runs on.
@@ -38,6 +58,7 @@ class Die:
         seed: of its random draws.
         trial: number of the die.
         pulses: whether inputs are pulses, all of the same voltage.
+        converters: of a crossbar, whose columns they share out among them; 0: one for each column.
     """
 
     device: Device = IDEAL
@@ -46,6 +67,7 @@ class Die:
     seed: int = 0
     trial: int = 0
     pulses: bool = False
+    converters: float = 0.0
 
 
 class Chip:
@@ -64,6 +86,7 @@ class Chip:
         program = placed.program
         size = 8 * program.crossbar_rows * program.crossbar_columns
         self.levels = lru_cache(maxsize=max(CACHED_BYTES // size, 16))(self._levels)
+        self._converter = lru_cache(maxsize=2**16)(self._draw_converter)
         self.variance = lru_cache(maxsize=max(CACHED_BYTES // size, 16))(self._variance)
 
     @property
@@ -122,6 +145,45 @@ class Chip:
             stream = self._streams.of(position, Moment.READING, crossbar, *read, block)
             found[own] = stream.standard_normal((BLOCK, len(columns)))[vectors[own] % BLOCK]
         return found.T
+
+    def converted(
+        self, at: tuple[int, slice], sums: NDArray[np.float64], tables: tuple[Codes, Codes], widest: int, which: Vectors
+    ) -> NDArray[np.float64]:
+        """Return sums as ideal converters would have to see them to give the codes that the die's converters give.
+
+        Args:
+            at: the crossbar, and its columns.
+            sums: (columns, vectors).
+            tables: lowest sum and step of each column's conversions, or one for all.
+            widest: resolution of the converters.
+            which: of all vectors these are, and which read of them.
+        """
+        errors = self._die.device.converters
+        if errors.none:
+            return sums
+        crossbar, columns = at
+        own = np.arange(columns.start, columns.stop)
+        noise = np.zeros(sums.shape)
+        if errors.noise_lsb:
+            noise = errors.noise_lsb * self.noise(crossbar, own, which.positions, *which.read, CONVERSION)
+        low, step = (np.broadcast_to(table, len(own)).astype(np.float64) for table in tables)
+        found = np.empty(sums.shape)
+        for row, column in enumerate(own.tolist()):
+            drawn = self._converter(crossbar, self._converter_of(column), widest)
+            found[row] = disturbed(sums[row], low[row], step[row], drawn, noise[row])
+        return found
+
+    def _converter_of(self, column: int) -> int:
+        """Return the number of the converter that reads a column."""
+        columns = self._placed.program.crossbar_columns
+        shared = self._die.converters
+        return column if not shared or shared >= columns else int(column * shared / columns)
+
+    def _draw_converter(self, crossbar: int, number: int, widest: int) -> Errors:
+        """Return the errors of a converter."""
+        position = self._placed.position_of(crossbar)
+        stream = self._streams.of(position, Moment.PROGRAMMING, number, CONVERSION)
+        return self._die.device.converters.drawn(2**widest, stream)
 
     def _levels(self, crossbar: int) -> NDArray[np.uint8] | NDArray[np.float64]:
         """Return the levels (rows, columns) that a crossbar's rows and columns meet.

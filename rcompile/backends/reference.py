@@ -9,14 +9,13 @@ sums are exact in any order. docs/semantics.md gives the formulas, in the same o
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from rcompile.backends.chip import Chip
+from rcompile.backends.chip import Chip, Vectors
 from rcompile.backends.correction import copy_of_vector, corrected
 from rcompile.backends.reading import Readout, readouts
 from rcompile.ir.converter import convert
@@ -33,14 +32,6 @@ BEGINNING = 500_000
 
 CHUNK_ELEMENTS = 2**20
 """Inputs and column sums handled at once: the working set stays near a core's cache."""
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Which of all vectors some are: their positions, and how often the matrix was read for them before."""
-
-    positions: NDArray[np.int64]
-    call: int
 
 
 class Reference:
@@ -98,7 +89,7 @@ class Reference:
                 continue  # none of the vectors asked for is this copy's
             part = np.zeros_like(sums[..., own])
             for group in self._readouts(index, replica):
-                self._read(item, group, columns[:, :, own], part, Vectors(positions[own], call))
+                self._read(item, group, columns[:, :, own], part, Vectors(positions[own], (call,)))
             sums[..., own] += part
         return corrected(item, sums.transpose(0, 3, 1, 2), inputs)
 
@@ -139,37 +130,36 @@ class Reference:
         for cycle, input_slice in enumerate(item.presented.slices):
             digits = input_slice.of(inputs)
             for turn, read in enumerate(reads(group, one_at_a_time=self.placed.takes_turns)):
+                this = Vectors(which.positions, (*which.read, cycle, turn))
                 found: dict[int, Array] = {}
                 for crossbar, values in cells.items():
                     driven = driven_rows(item, read, crossbar, digits, input_slice, values.shape[1]).astype(kind)
                     if self.chip.analog:
                         driven = self.chip.driven(driven, input_slice.top)
                     found[crossbar] = values @ driven
-                    self._add_noise(crossbar, found[crossbar], driven, columns[crossbar], which, (cycle, turn))
+                    self._add_noise(crossbar, found[crossbar], driven, columns[crossbar], this)
                 for readout, section in read:
                     reading = readout.reading
-                    value = self._true_sums(item, readout, found, digits, (cycle, section))
+                    value = self._true_sums(item, readout, found, digits, (cycle, section), this)
                     part = readout.partition if len(sums) > 1 else 0
                     weight = float(reading.weight * input_slice.weight)
                     sums[part, reading.group, reading.outputs] += value * weight
 
-    def _add_noise(
-        self,
-        crossbar: int,
-        sums: Array,
-        driven: Array,
-        columns: NDArray[np.intp],
-        which: Vectors,
-        read: tuple[int, int],
-    ) -> None:
+    def _add_noise(self, crossbar: int, sums: Array, driven: Array, columns: NDArray[np.intp], which: Vectors) -> None:
         """Add read noise: that of independent cells, x^2 sigma^2 summed over the rows, is one draw a column."""
         variance = self.chip.variance(crossbar)
         if variance is not None:
             spread = np.sqrt(variance[:, columns].T @ np.square(driven))
-            sums[columns] += spread * self.chip.noise(crossbar, columns, which.positions, which.call, *read)
+            sums[columns] += spread * self.chip.noise(crossbar, columns, which.positions, *which.read)
 
     def _true_sums(
-        self, item: CrossbarMatrix, readout: Readout, sums: dict[int, Array], digits: Array, at: tuple[int, int]
+        self,
+        item: CrossbarMatrix,
+        readout: Readout,
+        sums: dict[int, Array],
+        digits: Array,
+        at: tuple[int, int],
+        which: Vectors,
     ) -> Array:
         """Return the sums that the converters of a readout stand for, polarities subtracted where that is analog."""
         reading, minus = readout.reading, readout.minus
@@ -186,6 +176,9 @@ class Reference:
         analog = self.chip.analog
         if analog and item.converter.kind == "none":
             return reading.true_sums(plain, digits, section, top_digit)
+        if analog:
+            own = reading.crossbar, reading.columns
+            plain = self.chip.converted(own, plain, (low, step), item.converter.widest, which)
         value = reading.true_sums(convert(plain, low, step, origin, top, analog=analog), digits, section, top_digit)
         skipped = top == 0
         return np.where(skipped[:, None], value.dtype.type(0), value) if skipped.any() else value

@@ -198,6 +198,7 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
     """Check and execute a program file again, from the file alone."""
     from rcompile import api
     from rcompile.cli.progress import RichProgress
+    from rcompile.devices import resolve_device
     from rcompile.pipeline import Trace
     from rcompile.report.console import plural, rounded, trials_line
 
@@ -231,7 +232,7 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
         if value is not None:
             console.print(f"{name}: {100 * value:.2f} %")
     for series in found.trials:
-        console.print(f"{trials_line(device, faults, series)}", highlight=False)
+        console.print(f"{trials_line(resolve_device(device).name, faults, series)}", highlight=False)
     return 0
 
 

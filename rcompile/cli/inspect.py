@@ -103,6 +103,7 @@ def device_text(device: Device) -> str:
     """Return a device as a file that rcompile reads, each field with its meaning."""
     found = device.as_dict()
     there = ["cell", *device.models, *([] if device.wires.none else ["wires"])]
+    there += [] if device.converters.none else ["converters"]
     return file_text(DEVICE, device, {section: found[section] for section in there})
 
 

@@ -2,8 +2,9 @@
 
 import re
 
+from rcompile.circuits.converters import Converters
 from rcompile.circuits.wires import Wires
-from rcompile.devices.device import NO_WIRES, Device
+from rcompile.devices.device import NO_ERRORS, NO_WIRES, Device
 from rcompile.devices.model import Cell, Model
 from rcompile.devices.models import MODELS
 from rcompile.errors import UsageError
@@ -12,7 +13,7 @@ from rcompile.toml_file import Kind, TomlFile
 DEVICE = Kind(
     name="device",
     package="rcompile.devices",
-    sections={"cell": Cell, **MODELS, "wires": Wires},
+    sections={"cell": Cell, **MODELS, "wires": Wires, "converters": Converters},
     always=("cell",),
     option="?",
     shown="`rcompile devices hfo2_1t1r`",
@@ -54,6 +55,7 @@ def resolve_device(text: str) -> Device:
     found = source.content()
     cell: Cell = found.sections.pop("cell")
     wires: Wires = found.sections.pop("wires", NO_WIRES)
+    converters: Converters = found.sections.pop("converters", NO_ERRORS)
     models: dict[str, Model] = found.sections
     if cell.g_max_s <= cell.g_min_s:
         source.mistake("cell.g_max_s", f"must be larger than cell.g_min_s ({cell.g_min_s:g} S), is {cell.g_max_s:g}")
@@ -62,11 +64,12 @@ def resolve_device(text: str) -> Device:
             source.mistake(f"{section}.{key}", problem)
     source.finish()
     return Device(
-        name=found.name,
+        name=f"{found.name}?{changes}" if changes else found.name,
         summary=found.summary,
         cell=cell,
         models=models,
         wires=wires,
+        converters=converters,
         age_s=seconds(time) if time else 0.0,
         sources=found.sources,
         assumed_fields=found.assumed,

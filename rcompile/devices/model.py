@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +31,13 @@ class Cell:
 class Model:
     """A non-ideality that does nothing: each one overrides what it does.
 
+    `draws` says whether dies differ by it.
+
     Conductances are arrays (rows, columns) of a crossbar, in siemens. The generator is the model's own for this
     crossbar, trial and moment, so that what it draws depends on nothing else.
     """
+
+    draws: ClassVar[bool] = True
 
     def contradictions(self, cell: Cell) -> Iterator[tuple[str, str]]:
         """Yield (field, what is wrong) where fields do not fit each other."""

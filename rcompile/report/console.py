@@ -185,7 +185,7 @@ def print_trials(report: Report, console: Console) -> None:
 
 def trials_line(device: str, faults: object, series: Trials) -> str:
     """Say what accuracy survived on some dies."""
-    where = device.partition("@")[0].partition("?")[0] + (f" with the faults of {faults}" if faults else "")
+    where = device + (f" with the faults of {faults}" if faults else "")
     when = f" after {age(series.age_s)}" if series.age_s else ""
     if series.mean is None:
         return f"on {where}{when}: no metric"

@@ -96,16 +96,21 @@ class Conditions:
     @property
     def count(self) -> int:
         """Dies that differ: one where nothing is drawn."""
-        return self.trials if self.device.models else 1
+        drawn = any(model.draws for model in self.device.models.values()) or not self.device.converters.none
+        return self.trials if drawn else 1
 
     def dies(self, target: Target) -> list[Die]:
         """Return the first die of a target at each time at which it is read."""
         ages = dict.fromkeys((self.device.age_s, *self.ages_s))
-        pulses = target.inputs.encoding == "pulse_width"
-        return [
-            Die(replace(self.device, age_s=age), self.faults, target.lines, pulses=pulses, seed=self.seed)
-            for age in ages
-        ]
+        first = Die(
+            self.device,
+            self.faults,
+            target.lines,
+            seed=self.seed,
+            pulses=target.inputs.encoding == "pulse_width",
+            converters=target.adc.per_crossbar,
+        )
+        return [replace(first, device=replace(self.device, age_s=age)) for age in ages]
 
 
 def conditions_of(
@@ -139,8 +144,13 @@ def conditions_of(
         raise UsageError(f"correct is {correct!r}: it must be one of {', '.join(Correction)}")
     if until_ci is not None and not 0 < until_ci < 1:
         raise UsageError(f"until_ci is {until_ci:g}: it must lie between 0 and 1 (0.01 is one point of accuracy)")
+    found = device if isinstance(device, Device) else resolve_device(device)
+    if found.ideal and faults is None and (until_ci is not None or at or correct != Correction.NONE):
+        raise UsageError(
+            "--at, --until-ci and --correct are about dies that are not ideal", hint="name their cells: --device NAME"
+        )
     return Conditions(
-        device=device if isinstance(device, Device) else resolve_device(device),
+        device=found,
         faults=None if faults is None else load_faults(faults),
         trials=trials,
         until_ci=until_ci,

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from test_engines import SCHEMES, integer_product, mapped, matrices, next_matrix, random_codes, targets
 
 import rcompile
-from rcompile.backends.chip import Chip, Die
+from rcompile.backends.chip import Chip, Die, Vectors
 from rcompile.backends.executor import Executor
 from rcompile.backends.mixed import Mixed
 from rcompile.backends.reference import Reference
+from rcompile.circuits.converters import Converters
 from rcompile.circuits.wires import Wires
 from rcompile.devices import resolve_device
 from rcompile.devices.device import Device
@@ -60,7 +61,7 @@ STRONG = {
 
 
 def device(wires: Wires | None = None, age_s: float = 0.0, cell: Cell = CELL, **models: Model) -> Device:
-    return Device("d", "", cell, models, wires or Wires(0.0, 0.0), age_s)
+    return Device("d", "", cell, models, wires or Wires(0.0, 0.0), age_s=age_s)
 
 
 @given(
@@ -166,6 +167,7 @@ def test_noise_does_not_depend_on_what_is_run_together(network, chunk, monkeypat
     """Samples one by one, in chunks or all at once, on one thread or two: the same numbers."""
     placed, inputs = network
     own = device(lognormal=Lognormal(0.1), read_noise=ReadNoise(0.05))
+    own = replace(own, converters=Converters(noise_lsb=0.3, offset_lsb=0.3))
 
     def run(at_once, threads):
         monkeypatch.setattr(Executor, "samples_at_once", lambda _: at_once)
@@ -262,3 +264,38 @@ def test_cells_that_are_not_ohmic_read_voltages_unevenly_and_pulses_evenly():
     pulses = Chip(placed, Die(own, lines=target.lines, pulses=True))
     np.testing.assert_array_equal(pulses.driven(digits, 7), digits)
     assert (Chip(placed, Die(device(sinh=Sinh(1e6)))).driven(digits, 7) == digits).all()
+
+
+CONVERTERS = {
+    "offset_lsb": 2.0,
+    "gain": 0.2,
+    "noise_lsb": 2.0,
+    "dnl_lsb": 0.9,
+    "inl_lsb": 3.0,
+}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("field", list(CONVERTERS))
+def test_every_converter_error_acts_on_every_encoding(scheme, field):
+    matrix, placed, target = program_for(scheme)
+    vectors = random_codes(matrix, 8)
+    own = replace(device(), converters=Converters(**{field: CONVERTERS[field]}))
+    found = Reference(placed, Chip(placed, Die(own, lines=target.lines))).accumulate(0, vectors)
+    assert (found != integer_product(matrix, vectors)).any()
+
+
+def test_columns_share_converters_as_the_target_says():
+    _, placed, target = program_for("offset")
+    own = replace(device(), converters=Converters(offset_lsb=1.0))
+    crossbar = int(placed.places["crossbar"][0])
+
+    def offsets(per_crossbar):
+        chip = Chip(placed, Die(own, lines=target.lines, converters=per_crossbar))
+        low, step = np.zeros(1, int), np.ones(1, int)
+        sums = np.zeros((16, 1))
+        return chip.converted((crossbar, slice(0, 16)), sums, (low, step), 8, Vectors(np.zeros(1, int), (0, 0, 0)))
+
+    assert len(np.unique(offsets(0.0))) == len(np.unique(offsets(64.0))) == 16
+    assert len(np.unique(offsets(1.0))) == 1
+    assert len(np.unique(offsets(8.0))) == 2  # of 64 columns, 8 share one

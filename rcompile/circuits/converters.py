@@ -1,0 +1,79 @@
+"""Errors of analog-to-digital converters: offset, gain, noise, and uneven codes.
+
+All in units of one code (LSB): the step of a conversion, in levels. Each converter has its own offset, gain and code
+widths; noise is drawn for each conversion.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rcompile.fields import rule
+
+Sums = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Errors:
+    """One converter's draws.
+
+    Attributes:
+        offset: in codes.
+        gain: relative error.
+        nonlinearity: (codes,) integral nonlinearity of the threshold below each code, in codes.
+    """
+
+    offset: float
+    gain: float
+    nonlinearity: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Converters:
+    """How far the converters of a chip are from ideal ones; all 0: they are ideal."""
+
+    offset_lsb: float = rule(
+        float, "standard deviation of the offset", unit="LSB", low=0.0, high=1e3, default=0.0, choice=True
+    )
+    gain: float = rule(float, "standard deviation of the gain, relative", low=0.0, high=1.0, default=0.0, choice=True)
+    noise_lsb: float = rule(
+        float, "standard deviation of each conversion", unit="LSB", low=0.0, high=1e3, default=0.0, choice=True
+    )
+    dnl_lsb: float = rule(
+        float, "standard deviation of the widths of codes", unit="LSB", low=0.0, high=1.0, default=0.0, choice=True
+    )
+    inl_lsb: float = rule(
+        float, "bow of the characteristic at mid-scale", unit="LSB", low=-1e3, high=1e3, default=0.0, choice=True
+    )
+
+    @property
+    def none(self) -> bool:
+        """Whether converters are ideal."""
+        return not any((self.offset_lsb, self.gain, self.noise_lsb, self.dnl_lsb, self.inl_lsb))
+
+    def drawn(self, codes: int, rng: np.random.Generator) -> Errors:
+        """Return the errors of one converter of so many codes."""
+        offset, gain = rng.standard_normal(2) * (self.offset_lsb, self.gain)
+        place = np.arange(codes) / max(codes - 1, 1)
+        steps = np.cumsum(self.dnl_lsb * rng.standard_normal(codes))
+        walked = steps - steps[0] - place * (steps[-1] - steps[0])  # end points are what offset and gain are about
+        return Errors(float(offset), float(gain), walked + 4 * self.inl_lsb * place * (1 - place))
+
+
+def disturbed(sums: Sums, low: float, step: float, errors: Errors, noise: Sums) -> Sums:
+    """Return sums as an ideal converter would have to see them to give the codes that a real one gives.
+
+    Args:
+        sums: of one column, in levels.
+        low: the sum that code 0 stands for.
+        step: of a code.
+        errors: of the converter.
+        noise: (like sums) in codes.
+    """
+    codes = (sums - low) / step * (1 + errors.gain) + errors.offset + noise
+    if errors.nonlinearity.any():
+        # an ideal converter takes code k from half a level below its least whole sum on
+        thresholds = np.maximum.accumulate(np.arange(len(errors.nonlinearity)) - 0.5 / step + errors.nonlinearity)
+        codes = np.searchsorted(thresholds[1:], codes, side="right").astype(np.float64)
+    return low + step * codes
