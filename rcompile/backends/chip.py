@@ -166,12 +166,9 @@ class Chip:
         noise = np.zeros(sums.shape)
         if errors.noise_lsb:
             noise = errors.noise_lsb * self.noise(crossbar, own, which.positions, *which.read, CONVERSION)
-        low, step = (np.broadcast_to(table, len(own)).astype(np.float64) for table in tables)
-        found = np.empty(sums.shape)
-        for row, column in enumerate(own.tolist()):
-            drawn = self._converter(crossbar, self._converter_of(column), widest)
-            found[row] = disturbed(sums[row], low[row], step[row], drawn, noise[row])
-        return found
+        low, step = (np.broadcast_to(table, len(own)).astype(np.float64)[:, None] for table in tables)
+        drawn = [self._converter(crossbar, self._converter_of(column), widest) for column in own.tolist()]
+        return disturbed(sums, low, step, drawn, noise)
 
     def _converter_of(self, column: int) -> int:
         """Return the number of the converter that reads a column."""

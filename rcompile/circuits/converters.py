@@ -4,6 +4,7 @@ All in units of one code (LSB): the step of a conversion, in levels. Each conver
 widths; noise is drawn for each conversion.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,19 +62,22 @@ class Converters:
         return Errors(float(offset), float(gain), walked + 4 * self.inl_lsb * place * (1 - place))
 
 
-def disturbed(sums: Sums, low: float, step: float, errors: Errors, noise: Sums) -> Sums:
-    """Return sums as an ideal converter would have to see them to give the codes that a real one gives.
+def disturbed(sums: Sums, low: Sums, step: Sums, errors: Sequence[Errors], noise: Sums) -> Sums:
+    """Return sums as ideal converters would have to see them to give the codes that real ones give.
 
     Args:
-        sums: of one column, in levels.
-        low: the sum that code 0 stands for.
-        step: of a code.
-        errors: of the converter.
-        noise: (like sums) in codes.
+        sums: (columns, vectors), in levels.
+        low: (columns, 1), the sum that code 0 stands for.
+        step: (columns, 1), of a code.
+        errors: of each column's converter.
+        noise: (columns, vectors), in codes.
     """
-    codes = (sums - low) / step * (1 + errors.gain) + errors.offset + noise
-    if errors.nonlinearity.any():
-        # an ideal converter takes code k from half a level below its least whole sum on
-        thresholds = np.maximum.accumulate(np.arange(len(errors.nonlinearity)) - 0.5 / step + errors.nonlinearity)
-        codes = np.searchsorted(thresholds[1:], codes, side="right").astype(np.float64)
+    offset, gain = (np.array([getattr(own, name) for own in errors])[:, None] for name in ("offset", "gain"))
+    codes = (sums - low) / step * (1 + gain) + offset + noise
+    for row, own in enumerate(errors):
+        if own.nonlinearity.any():
+            # an ideal converter takes code k from half a level below its least whole sum on
+            ideal = np.arange(len(own.nonlinearity)) - 0.5 / step[row]
+            thresholds = np.maximum.accumulate(ideal + own.nonlinearity)
+            codes[row] = np.searchsorted(thresholds[1:], codes[row], side="right")
     return low + step * codes

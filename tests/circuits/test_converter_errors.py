@@ -8,10 +8,16 @@ from rcompile.circuits.converters import Converters, Errors, disturbed
 RAMP = np.linspace(-3, 260, 1_000_000)
 
 
-def codes_of(errors: Errors, *, low: float = 0.0, step: float = 1.0, noise: np.ndarray | None = None) -> np.ndarray:
+def seen_by(errors: Errors, sums: np.ndarray, low: float, step: float) -> np.ndarray:
+    """One column's sums as `disturbed` makes them, without noise."""
+    ends = np.full((1, 1), low), np.full((1, 1), step)
+    return disturbed(sums[None], *ends, [errors], np.zeros((1, len(sums))))[0]
+
+
+def codes_of(errors: Errors, *, low: float = 0.0, step: float = 1.0) -> np.ndarray:
     """Codes that a converter of 256 codes gives for a ramp of codes: those of an ideal one behind the disturbance."""
     sums = low + step * RAMP
-    seen = disturbed(sums, low, step, errors, np.zeros_like(sums) if noise is None else noise)
+    seen = seen_by(errors, sums, low, step)
     return np.clip(np.floor((seen + 0.5 - low) / step), 0, 255)
 
 
@@ -31,7 +37,7 @@ def test_without_errors_nothing_changes():
     errors = Converters().drawn(256, np.random.default_rng(0))
     assert Converters().none
     sums = np.arange(-5.0, 300.0)
-    np.testing.assert_array_equal(disturbed(sums, 2.0, 4.0, errors, np.zeros_like(sums)), sums)
+    np.testing.assert_array_equal(seen_by(errors, sums, 2.0, 4.0), sums)
 
 
 @pytest.mark.parametrize(("low", "step"), [(0, 1), (-7, 1), (5, 4), (-64, 16)])
@@ -39,7 +45,7 @@ def test_whole_sums_keep_their_codes_through_even_thresholds(low, step):
     """With a nonlinearity too small to matter, a real converter takes the code that an ideal one does."""
     errors = Errors(0.0, 0.0, np.full(64, 1e-9))
     sums = np.arange(low, low + 64 * step, dtype=float)
-    seen = disturbed(sums, low, step, errors, np.zeros_like(sums))
+    seen = seen_by(errors, sums, low, step)
     np.testing.assert_array_equal(np.floor((seen - low) / step), np.floor((sums - low) / step))
 
 
