@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rcompile.backends.chip import Chip
+from rcompile.backends.chip import Chip, Die
 from rcompile.backends.functional import Functional
 from rcompile.backends.mixed import Mixed
 from rcompile.backends.reference import Reference
@@ -212,7 +212,7 @@ def test_engines_agree_on_faulty_dies(data, matrix, copies, aware):
     if aware:
         placed = avoid_faults(placed, faults, target)
         placed.verify()
-    chip = Chip(placed, faults, target.lines)
+    chip = Chip(placed, Die(faults=faults, lines=target.lines))
     vectors = random_codes(matrix, 7)
     found = Reference(placed, chip).accumulate(0, vectors)
     fast = Functional(placed, chip)
@@ -237,7 +237,9 @@ def test_faults_are_where_the_map_and_the_wiring_say():
         states = faults.states(aware.position_of(crossbar), *target.lines)
         lines[states == LOW] = 0
         lines[states == HIGH] = 2**target.crossbar.cell_bits - 1
-        np.testing.assert_array_equal(Chip(aware, faults, target.lines).levels(crossbar), lines[np.ix_(rows, columns)])
+        np.testing.assert_array_equal(
+            Chip(aware, Die(faults=faults, lines=target.lines)).levels(crossbar), lines[np.ix_(rows, columns)]
+        )
 
 
 def test_weight_error_is_that_of_the_weights_which_the_backend_reads():
@@ -247,7 +249,7 @@ def test_weight_error_is_that_of_the_weights_which_the_backend_reads():
     placed = mapped(matrix, target)
     faults = random_faults(range(96), target.lines, stuck_at_g_min=0.1, stuck_at_g_max=0.1, seed=3)
     for program in (placed, avoid_faults(placed, faults, target)):
-        held = Functional(program, Chip(program, faults, target.lines)).effective_weights(0, 0)
+        held = Functional(program, Chip(program, Die(faults=faults, lines=target.lines))).effective_weights(0, 0)
         wanted = Functional(program).effective_weights(0, 0)
         error = float(np.square(held.astype(int) - wanted).sum())
         assert weight_error(program, faults, target.lines) == error

@@ -14,7 +14,6 @@ from rcompile.passes.partition import partition
 from rcompile.passes.quantize import needs_ranges, quantize
 from rcompile.pipeline import Trace
 from rcompile.precision import Precision
-from rcompile.report.build import used_cells
 from rcompile.targets import resolve_target
 
 NEWTON_FIRST = [0, 1, 3, 5, 7, 9, 9, 9]
@@ -63,7 +62,7 @@ def test_a_ternary_784_100_10_net_takes_158800_cells():
         "crossbar.columns": "200",
     }
     program = partition(lower(graph), resolve_target("isaac", settings))
-    assert sum(used_cells(item) for item in program.matrices) == 158_800
+    assert sum(item.cells for item in program.matrices) == 158_800
     assert [len(item.weight_slices) for item in program.matrices] == [1, 1]
     assert len(program.blocks) == 4
 
