@@ -224,7 +224,7 @@ class Chip:
         g = device.cell.g_min_s + levels * (device.cell.span_s / (2**self._placed.program.cell_bits - 1))
         for number, model in device.numbered():
             g = model.program(g, device.cell, self._streams.of(position, Moment.PROGRAMMING, crossbar, number))
-        for number, model in device.numbered() if device.age_s else ():
+        for number, model in device.numbered():
             stream = self._streams.of(position, Moment.DRIFT, crossbar, number)
             g = model.drift(g, device.age_s, device.cell, stream)
         if self._die.faults is not None:

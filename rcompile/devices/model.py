@@ -50,7 +50,7 @@ class Model:
         return g
 
     def drift(self, g: Siemens, seconds: float, cell: Cell, rng: np.random.Generator) -> Siemens:
-        """Return conductances some seconds after they were written."""
+        """Return conductances some seconds after they were written; 0: at once."""
         del seconds, cell, rng
         return g
 

@@ -11,16 +11,20 @@ from rcompile.devices.relaxation import Relaxation
 from rcompile.devices.sinh import Sinh
 from rcompile.devices.states import States
 from rcompile.devices.stuck import Stuck
+from rcompile.devices.telegraph import Telegraph
+from rcompile.devices.write_verify import WriteVerify
 
 MODELS: dict[str, type[Model]] = {
     "states": States,
     "normal": Normal,
+    "write_verify": WriteVerify,
     "polynomial": Polynomial,
     "lognormal": Lognormal,
     "stuck": Stuck,
     "power_drift": PowerDrift,
     "log_relaxation": LogRelaxation,
     "relaxation": Relaxation,
+    "telegraph": Telegraph,
     "read_noise": ReadNoise,
     "sinh": Sinh,
 }

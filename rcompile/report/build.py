@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from rcompile.devices import Device
+from rcompile.devices.write_verify import WriteVerify
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.graph import Value
 from rcompile.ir.placed import PlacedProgram
@@ -60,7 +62,7 @@ def build_report(
         target=result.compiled.target,
         device=result.device.as_dict(),
         layers=layers,
-        totals=totals(placed, layers),
+        totals=totals(placed, layers, result.device),
         mapping=mapping(result),
         verification=verification(result),
         diagnostics=diagnose(result),
@@ -210,7 +212,7 @@ def rewritten(placed: PlacedProgram) -> int:
     return int((placed.program.heights() * width)[moving].sum())
 
 
-def totals(placed: PlacedProgram, layers: Sequence[LayerInfo]) -> Totals:
+def totals(placed: PlacedProgram, layers: Sequence[LayerInfo], device: Device) -> Totals:
     """Sum up; every figure is recomputed from the layers."""
     cells = sum(layer.writes for layer in layers)
     size = placed.program.crossbar_rows * placed.program.crossbar_columns
@@ -234,14 +236,22 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo]) -> Totals:
         area_m2=None,
         adc_energy_share=None,
         macs_on_crossbars_share=sum(layer.macs for layer in layers) / all_macs,
-        programming=Programming(
-            cells=cells,
-            cells_per_repetition=rewritten(placed),
-            pulses=None,
-            time_s=None,
-            energy_j=None,
-            lifetime_s=None,
-        ),
+        programming=programming(cells, rewritten(placed), device),
+    )
+
+
+def programming(cells: int, again: int, device: Device) -> Programming:
+    """Describe what writing costs, as far as the device says how it is written."""
+    writing = device.models.get("write_verify")
+    pulses = round(cells * writing.expected_pulses) if isinstance(writing, WriteVerify) else None
+    energy = pulses * writing.pulse_j if isinstance(writing, WriteVerify) and pulses is not None else 0.0
+    return Programming(
+        cells=cells,
+        cells_per_repetition=again,
+        pulses=pulses,
+        time_s=None,
+        energy_j=energy or None,
+        lifetime_s=None,
     )
 
 

@@ -171,7 +171,8 @@ class Programming(msgspec.Struct, frozen=True, kw_only=True):
     """What writing the weights costs.
 
     cells: written once, at installation. cells_per_repetition: written again each time that all rounds are run, for a
-    batch of inferences of any size; 0 for one round.
+    batch of inferences of any size; 0 for one round. pulses, energy_j: of the installation, where the device says how
+    it is written (write_verify); expected ones.
     """
 
     cells: int

@@ -31,6 +31,8 @@ from rcompile.devices.relaxation import Relaxation
 from rcompile.devices.sinh import Sinh
 from rcompile.devices.states import States
 from rcompile.devices.stuck import Stuck
+from rcompile.devices.telegraph import Telegraph
+from rcompile.devices.write_verify import WriteVerify
 from rcompile.targets import resolve_target
 
 CELL = Cell(5e-6, 1e-4)
@@ -45,6 +47,8 @@ NOTHING = {
     "relaxation": NO_RELAXATION,
     "read_noise": ReadNoise(0.0),
     "sinh": Sinh(1e6),
+    "write_verify": WriteVerify(0.0, 0.01, 5),
+    "telegraph": Telegraph(0.0, 0.5),
 }
 STRONG = {
     "states": States(count=2),
@@ -57,6 +61,8 @@ STRONG = {
     "relaxation": Relaxation((1.0,), (20.0,), (0.0,), (0.0,), (0.0,), (0.0,)),
     "read_noise": ReadNoise(0.3, "g_max"),
     "sinh": Sinh(0.05),
+    "write_verify": WriteVerify(0.5, 0.3, 3),
+    "telegraph": Telegraph(0.5, 0.5),
 }
 
 

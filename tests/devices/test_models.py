@@ -22,6 +22,8 @@ from rcompile.devices.sinh import Sinh
 from rcompile.devices.states import States
 from rcompile.devices.streams import Moment, Streams
 from rcompile.devices.stuck import Stuck
+from rcompile.devices.telegraph import Telegraph
+from rcompile.devices.write_verify import WriteVerify
 from rcompile.errors import UsageError
 
 CELL = Cell(5e-6, 1e-4)
@@ -141,6 +143,31 @@ def test_read_noise_is_relative_to_the_value_or_to_g_max(of, size):
     np.testing.assert_allclose(ReadNoise(0.01, of).read_sigma(np.full((2, 3), 5e-5), CELL), 0.01 * size)
 
 
+@pytest.mark.parametrize(("sigma", "tolerance", "pulses"), [(0.05, 0.05, 20), (0.05, 0.02, 4), (0.02, 0.1, 3)])
+def test_write_verify_cuts_errors_off_and_counts_its_pulses(sigma, tolerance, pulses):
+    model = WriteVerify(sigma, tolerance, pulses)
+    error = (model.program(written(5e-5), CELL, rng()) - 5e-5) / CELL.span_s
+    accepted = stats.norm(0, sigma).cdf(tolerance) - stats.norm(0, sigma).cdf(-tolerance)
+    late = (1 - accepted) ** pulses
+    assert (np.abs(error) > tolerance * (1 + 1e-9)).mean() == pytest.approx(late, rel=0.1, abs=1e-5)
+    if late < 1e-6:
+        follows(error, stats.truncnorm(-tolerance / sigma, tolerance / sigma, scale=sigma))
+    # pulses of a Monte Carlo: the first of `pulses` draws that is accepted, else all of them
+    draws = np.abs(rng(1).normal(0, sigma, (200_000, pulses))) <= tolerance
+    needed = np.where(draws.any(axis=1), draws.argmax(axis=1) + 1, pulses)
+    assert model.expected_pulses == pytest.approx(needed.mean(), rel=0.02)
+
+
+def test_telegraph_noise_has_its_share_and_its_two_states():
+    model = Telegraph(0.3, 0.2, 0.25)
+    first, later = (model.drift(written(5e-5), t, CELL, rng()) for t in (0.0, 3600.0))
+    for found in (first, later):
+        assert set(np.round(np.unique(found), 12)) == {5e-5, 6e-5}
+        assert (found > 5.5e-5).mean() == pytest.approx(0.3 * 0.25, rel=0.02)
+    both = ((first > 5.5e-5) & (later > 5.5e-5)).mean()
+    assert both == pytest.approx(0.3 * 0.25**2, rel=0.05)  # the same cells jump, each time anew
+
+
 NOTHING = {
     "states": States(count=4),  # at the levels themselves
     "normal": Normal(0.0),
@@ -152,6 +179,8 @@ NOTHING = {
     "relaxation": Relaxation((1.0,), (0.0,), (0.0,), (0.0,), (0.0,), (0.0,)),
     "read_noise": ReadNoise(0.0),
     "sinh": Sinh(1e6),
+    "write_verify": WriteVerify(0.0, 0.01, 5),
+    "telegraph": Telegraph(0.0, 0.5),
 }
 """Each model with no strength."""
 
@@ -181,6 +210,8 @@ STRONG = {
     "relaxation": (RELAXATION, {"times_s": (2.0, 86400.0), **{f"c{k}": (1.0, 3.0) for k in range(5)}}),
     "read_noise": (ReadNoise(0.1, "value"), {"sigma": 0.2, "of": "g_max"}),
     "sinh": (Sinh(0.1), {"v0_v": 0.2}),
+    "write_verify": (WriteVerify(0.2, 0.1, 4, 1e-12), {"sigma": 0.3, "tolerance": 0.05, "pulses": 1, "pulse_j": 2e-12}),
+    "telegraph": (Telegraph(0.2, 0.1), {"share": 0.4, "amplitude": 0.2, "high": 0.1}),
 }
 
 
@@ -190,7 +221,8 @@ def effect(model: Model) -> list:
     sigma = model.read_sigma(g, CELL)
     found = [model.program(g, CELL, rng()), model.drift(g, 1000.0, CELL, rng()), sigma]
     found.append(model.response(np.linspace(0, 1, 8), CELL))
-    return [None if array is None else array.tolist() for array in found]
+    costs = (model.expected_pulses, model.pulse_j) if isinstance(model, WriteVerify) else ()
+    return [None if array is None else array.tolist() for array in found] + [costs]
 
 
 @pytest.mark.parametrize("name", list(MODELS))
