@@ -13,7 +13,7 @@ from rcompile.fields import rule
 class WriteVerify(Model):
     """Each pulse leaves the error N(0, (sigma S)^2), S = g_max - g_min, until it is within the tolerance.
 
-    What is accepted is a normal error that is cut off at the tolerance; after the last pulse any is. Below zero is zero.
+    What is accepted is a normal error cut off at the tolerance; after the last pulse any is. Below zero is zero.
     """
 
     sigma: float = rule(float, "standard deviation of a pulse's error, relative to the range", low=0.0, high=3.0)
