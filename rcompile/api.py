@@ -164,6 +164,7 @@ def verify(  # noqa: PLR0913 - as many as the command line has
         correct=correct,
         seed=seed,
     )
+    conditions.require_samples(given=calibration is not None)
     path = program_file(Path(program))
     graph, matrices = reference_of(container.load(path))
     samples = data_for(graph, Path(data) if data else None) or random_data(graph, seed, None, matrices.macs)

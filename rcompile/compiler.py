@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rcompile.backends.compensation import Correction
 from rcompile.calibration import Chosen, Samples, Seen, in_batches
 from rcompile.devices.faults import FaultMap
 from rcompile.errors import InternalError, Origin, RcompileError, UnsupportedError, UsageError
@@ -96,11 +97,13 @@ def compile_file(
         calibration_path: samples for the activation ranges of a float model; without, those of `data_path`.
         conditions: what dies the program is run on besides; faults of a die are avoided.
     """
-    if not conditions.device.ideal and (options.weightless or not options.verify):
+    asked = not conditions.device.ideal or conditions.correct is not Correction.NONE
+    if asked and (options.weightless or not options.verify):
         raise UsageError(
             f"the accuracy on {conditions.device.name} takes an execution of the program",
-            hint="leave --no-verify and --weightless out, or --device",
+            hint="leave --no-verify and --weightless out, or --device and --correct",
         )
+    conditions.require_samples(given=calibration_path is not None)
     with trace.phase("load"):
         source = Source(options.dimensions, weightless=options.weightless, seed=options.seed)
         with blamed(path):
@@ -117,6 +120,7 @@ def compile_file(
         compiled, target, origins, replication = compile_graph(graph, path, source, target, options, trace, given)
     with trace.phase("write"):
         program_hash = container.save(compiled, program_path)
+    corrected = conditions.correct is not Correction.NONE  # on calibration samples, whatever else they are for
     came_quantized, macs = compiled.quantized_by == "model", compiled.placed.program.source.macs
     del compiled  # what follows rests on the file alone
     trim_memory()
@@ -146,7 +150,7 @@ def compile_file(
         options=options,
         origins=origins,
         replication=replication,
-        ignored=ignored(options, calibration_path, origins) if came_quantized else (),
+        ignored=ignored(options, None if corrected else calibration_path, origins) if came_quantized else (),
         verified=verified,
         faults=given.faults,
     )

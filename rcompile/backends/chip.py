@@ -40,7 +40,7 @@ class Vectors:
 
     Attributes:
         positions: of the vectors among all.
-        read: how often the matrix was read for them before (in a loop), then the cycle and the turn.
+        read: the matrix, how often it was read for them before (in a loop), then the cycle and the turn.
     """
 
     positions: NDArray[np.int64]
@@ -86,7 +86,9 @@ class Chip:
         program = placed.program
         size = 8 * program.crossbar_rows * program.crossbar_columns
         self.levels = lru_cache(maxsize=max(CACHED_BYTES // size, 16))(self._levels)
-        self._converter = lru_cache(maxsize=2**16)(self._draw_converter)
+        widest = max(item.converter.widest for item in program.matrices)
+        self._converter = lru_cache(maxsize=max(CACHED_BYTES // (8 * 2**widest), 16))(self._draw_converter)
+        self._conductances = lru_cache(maxsize=16)(self._written_and_aged)
         self.variance = lru_cache(maxsize=max(CACHED_BYTES // size, 16))(self._variance)
 
     @property
@@ -106,10 +108,16 @@ class Chip:
         ends = np.array([[cell.g_min_s, cell.g_max_s]])
         return any(model.read_sigma(ends, cell) is not None for model in self._die.device.models.values())
 
-    def driven(self, digits: np.ndarray, top: int) -> NDArray[np.float64]:
+    @property
+    def level_zero(self) -> float:
+        """What a cell of level 0 conducts, in levels."""
+        cell = self._die.device.cell
+        return cell.g_min_s / (cell.span_s / (2**self._placed.program.cell_bits - 1))
+
+    def driven(self, crossbar: int, digits: np.ndarray, top: int) -> np.ndarray:
         """Return what rows that are driven with digits (up to `top`) count for, where cells are not ohmic."""
         device = self._die.device
-        if self._die.pulses or top == 1 or not self._bent:
+        if self._die.pulses or top == 1 or not self._bent or not self._in_rram(crossbar):
             return digits
         for model in device.models.values():
             found = model.response(digits / top, device.cell)
@@ -165,20 +173,22 @@ class Chip:
         own = np.arange(columns.start, columns.stop)
         noise = np.zeros(sums.shape)
         if errors.noise_lsb:
-            noise = errors.noise_lsb * self.noise(crossbar, own, which.positions, *which.read, CONVERSION)
+            noise = self.noise(crossbar, own, which.positions, *which.read, CONVERSION + columns.start)
+            noise *= errors.noise_lsb
         low, step = (np.broadcast_to(table, len(own)).astype(np.float64)[:, None] for table in tables)
-        drawn = [self._converter(crossbar, self._converter_of(column), widest) for column in own.tolist()]
+        drawn = [self._converter(*self._converter_of(crossbar, column), widest) for column in own.tolist()]
         return disturbed(sums, low, step, drawn, noise)
 
-    def _converter_of(self, column: int) -> int:
-        """Return the number of the converter that reads a column."""
-        columns = self._placed.program.crossbar_columns
-        shared = self._die.converters
-        return column if not shared or shared >= columns else int(column * shared / columns)
+    def _converter_of(self, crossbar: int, column: int) -> tuple[int, int]:
+        """Return the position of the converter that reads a column, and its number there."""
+        position, line = self._placed.position_of(crossbar), int(self._wires(crossbar)[1][column])
+        lines, shared = max(self._die.lines[1], self._placed.program.crossbar_columns), self._die.converters
+        if not shared or shared >= lines:
+            return position, line
+        return (position, int(line * shared / lines)) if shared >= 1 else (int(position * shared), 0)
 
-    def _draw_converter(self, crossbar: int, number: int, widest: int) -> Errors:
+    def _draw_converter(self, position: int, number: int, widest: int) -> Errors:
         """Return the errors of a converter."""
-        position = self._placed.position_of(crossbar)
         stream = self._streams.of(position, Moment.PROGRAMMING, number, CONVERSION)
         return self._die.device.converters.drawn(2**widest, stream)
 
@@ -192,12 +202,12 @@ class Chip:
             cell = self._die.device.cell
             sensed = self._die.device.wires.sensed(self._conductances(crossbar))
             step = cell.span_s / (2**self._placed.program.cell_bits - 1)
-            levels = (self._seen(crossbar, sensed) - cell.g_min_s) / step
+            levels = self._sounding(crossbar, (self._seen(crossbar, sensed) - cell.g_min_s) / step)
             return frozen(np.rint(levels * self._grid) / self._grid)
         written = self._crossbars.levels(crossbar)
         if self._die.faults is None or not self._in_rram(crossbar):
             return written
-        states = self._seen(crossbar, self._states(crossbar))
+        states = self._seen(crossbar, self._die.faults.states(self._placed.position_of(crossbar), *self._lines))
         found = np.where(states == LOW, np.uint8(0), written)
         found[states == HIGH] = 2**self._placed.program.cell_bits - 1
         return found
@@ -211,34 +221,47 @@ class Chip:
         found = [model.read_sigma(g, device.cell) for model in device.models.values()]
         step = device.cell.span_s / (2**self._placed.program.cell_bits - 1)
         total = sum((np.square(sigma / step) for sigma in found if sigma is not None), np.zeros_like(g))
-        return frozen(self._seen(crossbar, total))
+        return frozen(self._sounding(crossbar, self._seen(crossbar, total)))
 
-    def _conductances(self, crossbar: int) -> NDArray[np.float64]:
+    def _sounding(self, crossbar: int, cells: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what rows and columns meet, 0 on dead lines."""
+        if self._die.faults is None:
+            return cells
+        dead = self._die.faults.dead(self._placed.position_of(crossbar), *self._lines)
+        return np.where(self._seen(crossbar, dead), 0.0, cells)
+
+    def _written_and_aged(self, crossbar: int) -> NDArray[np.float64]:
         """Return the conductances of all cells of a crossbar, line by line, at the time at which it is read."""
         device, position = self._die.device, self._placed.position_of(crossbar)
         written = self._crossbars.levels(crossbar)
-        lines = tuple(max(have, used) for have, used in zip(self._die.lines, written.shape, strict=True))
+        lines = self._lines
         levels = np.zeros(lines)
         rows, columns = self._wires(crossbar)
         levels[rows[:, None], columns] = written
         g = device.cell.g_min_s + levels * (device.cell.span_s / (2**self._placed.program.cell_bits - 1))
         for number, model in device.numbered():
-            g = model.program(g, device.cell, self._streams.of(position, Moment.PROGRAMMING, crossbar, number))
+            g = model.program(g, device.cell, self._stream(crossbar, Moment.PROGRAMMING, number))
         for number, model in device.numbered():
-            stream = self._streams.of(position, Moment.DRIFT, crossbar, number)
-            g = model.drift(g, device.age_s, device.cell, stream)
+            g = model.drift(g, device.age_s, device.cell, self._stream(crossbar, Moment.DRIFT, number))
+        for number, model in device.numbered():
+            g = model.stick(g, device.cell, self._stream(crossbar, Moment.STICKING, number))
         if self._die.faults is not None:
             states = self._die.faults.states(position, *lines)
             g = np.where(states == LOW, device.cell.g_min_s, np.where(states == HIGH, device.cell.g_max_s, g))
-        return g
+        return frozen(g)
 
-    def _states(self, crossbar: int) -> NDArray[np.int8]:
-        """Return the states of all cells of a crossbar, line by line."""
-        assert self._die.faults is not None
+    def _stream(self, crossbar: int, moment: Moment, number: int) -> np.random.Generator:
+        """Return a model's stream: that of the cells at a position, or of what is written there in one round."""
+        model = list(self._die.device.models.values())[number]
+        written = 0 if model.of_cell else 1 + crossbar
+        return self._streams.of(self._placed.position_of(crossbar), moment, written, number)
+
+    @property
+    def _lines(self) -> tuple[int, int]:
+        """Lines for rows, and for columns, of a crossbar."""
         program = self._placed.program
-        used = (program.crossbar_rows, program.crossbar_columns)
-        lines = tuple(max(have, need) for have, need in zip(self._die.lines, used, strict=True))
-        return self._die.faults.states(self._placed.position_of(crossbar), *lines)
+        have = self._die.lines
+        return max(have[0], program.crossbar_rows), max(have[1], program.crossbar_columns)
 
     def _seen(self, crossbar: int, cells: np.ndarray) -> np.ndarray:
         """Return what of all cells, line by line, the rows and columns of a place meet."""

@@ -64,6 +64,8 @@ class Interpreter:
     def __init__(self, source: MatrixProgram, product: Product) -> None:
         self._source = source
         self._product = product
+        self.first = 0
+        """Number of the run that the product's first codes belong to."""
         self._sessions = [Session(segment.model, conform=True) for segment in source.segments]
 
     def run(self, runs: Sequence[Tensors]) -> list[dict[str, np.ndarray]]:
@@ -109,7 +111,9 @@ class Interpreter:
 
     def _loop_of_one(self, loop: Loop, tensors: dict[str, list[np.ndarray]], index: int) -> dict[str, np.ndarray]:
         own = {name: [arrays[index]] for name, arrays in tensors.items()}
+        self.first = index
         self._loop(loop, own, 1)
+        self.first = 0
         return {name: own[name][0] for name in loop.outputs}
 
 
@@ -136,8 +140,8 @@ class Executor:
         self.source = engine.placed.program.source
         self._observe = observe
         self._interpreter = Interpreter(self.source, self._matrix)
-        self._start, self._samples = 0, 1
-        self._calls: Counter[int] = Counter()
+        self._start, self._samples, self._runs = 0, 1, 1
+        self._calls: Counter[tuple[int, int]] = Counter()
 
     def run(self, inputs: Tensors, progress: Callable[[int], None] | None = None) -> dict[str, np.ndarray]:
         """Return the model's outputs, samples along axis 0.
@@ -167,20 +171,23 @@ class Executor:
         return self._interpreter.run([inputs])[0]
 
     def _run_chunk(self, runs: Sequence[Tensors], samples: int) -> dict[str, np.ndarray]:
+        self._runs = len(runs)
         return joined_runs(self.source.batch, self._interpreter.run(runs), samples)
 
     def _matrix(self, index: int, codes: list[np.ndarray]) -> list[np.ndarray]:
         matrix = self.source.matrices[index]
         vectors = [vectors_of(matrix, run) for run in codes]
-        samples = self._samples // len(codes)
+        samples, first = self._samples // self._runs, self._interpreter.first
         positions = [
-            positions_of(len(own), samples, self._start + number * samples, steps_first=matrix.samples_axis == 1)
+            positions_of(
+                len(own), samples, self._start + (first + number) * samples, steps_first=matrix.samples_axis == 1
+            )
             for number, own in enumerate(vectors)
         ]
         accumulators = self.engine.accumulate(
-            index, np.concatenate(vectors), np.concatenate(positions), self._calls[index]
+            index, np.concatenate(vectors), np.concatenate(positions), self._calls[index, first]
         )
-        self._calls[index] += 1
+        self._calls[index, first] += 1
         outputs = apply(matrix.epilogue, accumulators)
         if self._observe is not None:
             self._observe(index, Observation(codes, accumulators, outputs))

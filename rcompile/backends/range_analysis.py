@@ -54,6 +54,8 @@ def joined_by_others(chip: Chip, group: list[Readout]) -> bool:
 def resolved(item: CrossbarMatrix, chip: Chip, readout: Readout) -> bool:
     """Tell whether converters resolve every sum that a readout's cells can cause."""
     reading = readout.reading
+    if item.converter.kind == "none":
+        return True
     cells = cells_of(item, chip, readout)
     negative, positive = np.minimum(cells, 0), np.maximum(cells, 0)
     polarity = 0 if item.analog else reading.polarity

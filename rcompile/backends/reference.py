@@ -89,7 +89,7 @@ class Reference:
                 continue  # none of the vectors asked for is this copy's
             part = np.zeros_like(sums[..., own])
             for group in self._readouts(index, replica):
-                self._read(item, group, columns[:, :, own], part, Vectors(positions[own], (call,)))
+                self._read(item, group, columns[:, :, own], part, Vectors(positions[own], (index, call)))
             sums[..., own] += part
         return corrected(item, sums.transpose(0, 3, 1, 2), inputs)
 
@@ -134,9 +134,13 @@ class Reference:
                 found: dict[int, Array] = {}
                 for crossbar, values in cells.items():
                     driven = driven_rows(item, read, crossbar, digits, input_slice, values.shape[1]).astype(kind)
-                    if self.chip.analog:
-                        driven = self.chip.driven(driven, input_slice.top)
-                    found[crossbar] = values @ driven
+                    bent = self.chip.driven(crossbar, driven, input_slice.top)
+                    found[crossbar] = values @ bent
+                    if (
+                        bent is not driven
+                    ):  # level 0 is taken off for the digits, but conducts for what they are bent to
+                        found[crossbar] += self.chip.level_zero * (bent - driven).sum(axis=0)
+                        driven = bent
                     self._add_noise(crossbar, found[crossbar], driven, columns[crossbar], this)
                 for readout, section in read:
                     reading = readout.reading
@@ -174,7 +178,7 @@ class Reference:
         place = (cycle, section, polarity, reading.weight_slice, reading.group, reading.outputs)
         low, step, origin, top = item.converter.tables(place)
         analog = self.chip.analog
-        if analog and item.converter.kind == "none":
+        if item.converter.kind == "none":
             return reading.true_sums(plain, digits, section, top_digit)
         if analog:
             own = reading.crossbar, reading.columns

@@ -22,7 +22,7 @@ class Errors:
     Attributes:
         offset: in codes.
         gain: relative error.
-        nonlinearity: (codes,) integral nonlinearity of the threshold below each code, in codes.
+        nonlinearity: (codes,) integral nonlinearity of the threshold below each code, in codes; empty: there is none.
     """
 
     offset: float
@@ -53,9 +53,16 @@ class Converters:
         """Whether converters are ideal."""
         return not any((self.offset_lsb, self.gain, self.noise_lsb, self.dnl_lsb, self.inl_lsb))
 
+    @property
+    def draws(self) -> bool:
+        """Whether dies differ by them."""
+        return any((self.offset_lsb, self.gain, self.noise_lsb, self.dnl_lsb))
+
     def drawn(self, codes: int, rng: np.random.Generator) -> Errors:
         """Return the errors of one converter of so many codes."""
         offset, gain = rng.standard_normal(2) * (self.offset_lsb, self.gain)
+        if not (self.dnl_lsb or self.inl_lsb):
+            return Errors(float(offset), float(gain), np.zeros(0))
         place = np.arange(codes) / max(codes - 1, 1)
         steps = np.cumsum(self.dnl_lsb * rng.standard_normal(codes))
         walked = steps - steps[0] - place * (steps[-1] - steps[0])  # end points are what offset and gain are about

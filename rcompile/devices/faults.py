@@ -54,15 +54,16 @@ class FaultMap:
         for name, state in (("stuck_at_g_max", HIGH), ("stuck_at_g_min", LOW)):
             _, row, column = self._of(name, position).T
             found[row, column] = state
-        found[self._of("dead_rows", position)[:, 1]] = LOW
-        found[:, self._of("dead_columns", position)[:, 1]] = LOW
-        if len(self._of("dead_crossbars", position)):
-            found[:] = LOW
+        found[self.dead(position, rows, columns)] = LOW
         return found
 
-    def dead(self, positions: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Tell which crossbars are dead as a whole."""
-        return np.isin(positions, self.dead_crossbars[:, 0])
+    def dead(self, position: int, rows: int, columns: int) -> NDArray[np.bool_]:
+        """Tell which cells (rows, columns) of a crossbar are on a dead line."""
+        found = np.zeros((rows, columns), bool)
+        found[self._of("dead_rows", position)[:, 1]] = True
+        found[:, self._of("dead_columns", position)[:, 1]] = True
+        found[:] |= bool(len(self._of("dead_crossbars", position)))
+        return found
 
     def _of(self, name: str, position: int) -> NDArray[np.int64]:
         entries = self._sorted[name]

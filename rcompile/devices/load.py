@@ -49,7 +49,9 @@ def resolve_device(text: str) -> Device:
         UsageError: no such device, or mistakes in it.
     """
     rest, _, changes = text.partition("?")
-    name, _, time = rest.partition("@")
+    name, at, time = rest.rpartition("@")
+    if not at or "/" in time:  # a folder may have an @ in its name
+        name, time = rest, ""
     content, file = DEVICE.text_of(name)
     source = TomlFile(DEVICE, content, file, overrides_of(changes))
     found = source.content()
@@ -91,9 +93,7 @@ def overrides_of(text: str) -> dict[str, str]:
 
 def seconds(text: str) -> float:
     """Return a time like 1day in seconds."""
-    match = re.fullmatch(r"([0-9.]+(?:e[+-]?[0-9]+)?)\s*([a-z]+?)s?", text.strip()) or re.fullmatch(
-        r"([0-9.]+(?:e[+-]?[0-9]+)?)\s*(s)", text.strip()
-    )
+    match = re.fullmatch(r"([0-9.]+(?:e[+-]?[0-9]+)?)\s*([a-z]+?)s?", text.strip())
     unit = UNITS.get(match[2]) if match else None
     try:
         value = float(match[1]) if match and unit else None

@@ -12,6 +12,8 @@ from rcompile.fields import rule
 class Lognormal(Model):
     """G exp(N(0, sigma^2) - sigma^2 / 2), drawn once per cell: the mean stays G."""
 
+    of_cell = True
+
     sigma: float = rule(float, "standard deviation of the logarithm", low=0.0, high=3.0)
 
     def program(self, g: Siemens, cell: Cell, rng: np.random.Generator) -> Siemens:

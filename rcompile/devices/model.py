@@ -31,13 +31,18 @@ class Cell:
 class Model:
     """A non-ideality that does nothing: each one overrides what it does.
 
-    `draws` says whether dies differ by it.
+    `of_cell` says that it is the cell's own: the same however often the cell is written.
 
     Conductances are arrays (rows, columns) of a crossbar, in siemens. The generator is the model's own for this
     crossbar, trial and moment, so that what it draws depends on nothing else.
     """
 
-    draws: ClassVar[bool] = True
+    of_cell: ClassVar[bool] = False
+
+    @property
+    def draws(self) -> bool:
+        """Whether dies differ by it."""
+        return True
 
     def contradictions(self, cell: Cell) -> Iterator[tuple[str, str]]:
         """Yield (field, what is wrong) where fields do not fit each other."""
@@ -52,6 +57,11 @@ class Model:
     def drift(self, g: Siemens, seconds: float, cell: Cell, rng: np.random.Generator) -> Siemens:
         """Return conductances some seconds after they were written; 0: at once."""
         del seconds, cell, rng
+        return g
+
+    def stick(self, g: Siemens, cell: Cell, rng: np.random.Generator) -> Siemens:
+        """Return conductances with those of cells that obey neither writing nor time."""
+        del cell, rng
         return g
 
     def response(self, share: NDArray[np.float64], cell: Cell) -> NDArray[np.float64] | None:

@@ -12,11 +12,18 @@ from rcompile.fields import rule
 class PowerDrift(Model):
     """G (t / t0)^-nu with nu ~ N(mean, sigma^2) per cell; before t0 nothing has changed."""
 
+    of_cell = True
+
     mean: float = rule(float, "mean exponent nu", low=-1.0, high=1.0)
     sigma: float = rule(
         float, "standard deviation of nu from cell to cell", low=0.0, high=1.0, default=0.0, choice=True
     )
     t0_s: float = rule(float, "time after writing at which G is known", unit="s", low=1e-9, high=1e9, default=1.0)
+
+    @property
+    def draws(self) -> bool:
+        """Where exponents differ."""
+        return self.sigma > 0
 
     def drift(self, g: Siemens, seconds: float, cell: Cell, rng: np.random.Generator) -> Siemens:
         """Return what is left after some seconds."""

@@ -16,9 +16,12 @@ class Sinh(Model):
     Inputs of several bits as voltages are then read unevenly; one bit at a time, or as pulses, they are not.
     """
 
-    draws = False
-
     v0_v: float = rule(float, "voltage at which the current bends", unit="V", low=1e-3, high=1e6)
+
+    @property
+    def draws(self) -> bool:
+        """Not at all."""
+        return False
 
     def response(self, share: NDArray[np.float64], cell: Cell) -> NDArray[np.float64]:
         """Return the current at shares of V_read, relative to that at V_read."""

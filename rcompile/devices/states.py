@@ -13,12 +13,15 @@ from rcompile.fields import rule
 class States(Model):
     """The nearest of `count` evenly spaced conductances from g_min to g_max, or of those listed."""
 
-    draws = False
-
     count: int = rule(int, "evenly spaced states; 0: those listed", low=0, high=4096, default=0, choice=True)
     listed_s: tuple[float, ...] = rule(
         float, "the states, in any order", unit="S", low=0.0, high=1.0, many=True, default=(), choice=True
     )
+
+    @property
+    def draws(self) -> bool:
+        """Not at all."""
+        return False
 
     def contradictions(self, cell: Cell) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with the number of states."""

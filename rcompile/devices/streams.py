@@ -17,6 +17,7 @@ class Moment(IntEnum):
     PROGRAMMING = 0
     DRIFT = 1
     READING = 2
+    STICKING = 3
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from rcompile.fields import rule
 class Stuck(Model):
     """Each cell independently at g_min or g_max whatever is written, named by conductance: 'SA0' means both."""
 
+    of_cell = True
+
     at_g_min: float = rule(float, "share of the cells", low=0.0, high=1.0, default=0.0, choice=True)
     at_g_max: float = rule(float, "share of the cells", low=0.0, high=1.0, default=0.0, choice=True)
 
@@ -22,7 +24,7 @@ class Stuck(Model):
         if self.at_g_min + self.at_g_max > 1:
             yield "at_g_max", f"and stuck.at_g_min must add up to at most 1, are {self.at_g_min + self.at_g_max:g}"
 
-    def program(self, g: Siemens, cell: Cell, rng: np.random.Generator) -> Siemens:
+    def stick(self, g: Siemens, cell: Cell, rng: np.random.Generator) -> Siemens:
         """Overwrite stuck cells."""
         drawn = rng.random(g.shape)
         low = np.where(drawn < self.at_g_min, cell.g_min_s, g)

@@ -15,6 +15,8 @@ class Telegraph(Model):
     Jumps are slow against an inference: a cell keeps its state while it is read.
     """
 
+    of_cell = True
+
     share: float = rule(float, "of the cells that jump", low=0.0, high=1.0)
     amplitude: float = rule(float, "of a jump, relative to G", low=-1.0, high=10.0)
     high: float = rule(float, "probability of the second state", low=0.0, high=1.0, default=0.5, choice=True)

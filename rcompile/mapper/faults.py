@@ -16,7 +16,7 @@ from rcompile.devices.faults import HIGH, LOW, FaultMap
 from rcompile.errors import DoesNotFit, Origin
 from rcompile.ir.arrays import frozen
 from rcompile.ir.cells import Crossbars
-from rcompile.ir.encoding import Memory
+from rcompile.ir.encoding import Memory, SignScheme
 from rcompile.ir.placed import PlacedProgram
 from rcompile.targets import Target
 
@@ -33,23 +33,25 @@ class Wanted:
 
     Attributes:
         levels: (R, C).
-        worth: (R, C), what an error of one level costs, squared; 0 where nothing is held.
+        worth: (R, C), what an error of one level costs in a weight, squared; 0 where nothing is held.
+        beside: (R, C), the same where nothing is held, but what is stuck adds to a column that is read.
         top: the highest level of a cell.
     """
 
     levels: NDArray[np.uint8]
     worth: Harm
+    beside: Harm
     top: int
 
     @property
     def harm_low(self) -> Harm:
         """What each cell would cost on a cell that is stuck at level 0."""
-        return self.worth * self.levels.astype(np.float32) ** 2
+        return (self.worth + self.beside) * self.levels.astype(np.float32) ** 2
 
     @property
     def harm_high(self) -> Harm:
         """What each cell would cost on a cell that is stuck at the highest level."""
-        return self.worth * (np.float32(self.top) - self.levels) ** 2
+        return (self.worth + self.beside) * (np.float32(self.top) - self.levels) ** 2
 
 
 def rram_crossbars(placed: PlacedProgram, crossbars: Crossbars) -> Iterator[tuple[int, Wanted]]:
@@ -66,12 +68,15 @@ def rram_crossbars(placed: PlacedProgram, crossbars: Crossbars) -> Iterator[tupl
             columns = slice(block["column_start"], block["column_stop"])
             width = columns.stop - columns.start
             counts = item.encoding.step[block["group"], columns] * 2.0**weight_slice.shift
+            if item.encoding.scheme is SignScheme.XNOR_PAIR:
+                counts = counts / 2  # of a level and its complement
             worth[place["row"] : place["row"] + height, place["column"] : place["column"] + width] = counts**2
         else:
+            beside = np.zeros_like(worth)
             if not placed.takes_turns:  # what is stuck beside the blocks adds to columns whose other rows are driven
-                beside = (worth > 0).any(axis=1, keepdims=True) * worth.max(axis=0)
-                worth = np.where(worth > 0, worth, beside)
-            yield crossbar, Wanted(crossbars.levels(crossbar), worth, 2**program.cell_bits - 1)
+                crossed = (worth > 0).any(axis=1, keepdims=True) * worth.max(axis=0)
+                beside = np.where(worth > 0, beside, crossed)
+            yield crossbar, Wanted(crossbars.levels(crossbar), worth, beside, 2**program.cell_bits - 1)
 
 
 def in_order(wanted: Wanted) -> tuple[Lines, Lines]:
@@ -119,7 +124,7 @@ def with_spares(target: Target, faults: FaultMap) -> Target:
     Raises:
         DoesNotFit: a tile has no crossbar that works.
     """
-    dead = np.bincount(faults.dead_crossbars[:, 0] // target.crossbars_per_tile, minlength=1)
+    dead = np.bincount(np.unique(faults.dead_crossbars[:, 0]) // target.crossbars_per_tile, minlength=1)
     most = int(dead.max())
     if most >= target.crossbars_per_tile:
         raise DoesNotFit(
@@ -138,7 +143,8 @@ def weight_error(placed: PlacedProgram, faults: FaultMap, lines: tuple[int, int]
         own = in_order(wanted)
         if placed.wiring is not None:
             own = placed.wiring.rows[crossbar], placed.wiring.columns[crossbar]
-        total += harm(wanted, faults.states(placed.position_of(crossbar), *lines), *own)
+        held = replace(wanted, beside=np.zeros_like(wanted.worth))
+        total += harm(held, faults.states(placed.position_of(crossbar), *lines), *own)
     return total
 
 

@@ -13,7 +13,7 @@ from math import ceil, gcd
 
 import numpy as np
 
-from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram, bundle_sizes
+from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram, strips
 from rcompile.mapper.clock import Clock
 from rcompile.mapper.packing import crossbars_per_copy, partitions_per_crossbar
 
@@ -106,9 +106,13 @@ def layers_of(
 
 
 def columns_read(item: CrossbarMatrix) -> int:
-    """Return how many columns a partition of a matrix takes of a crossbar."""
-    widest = max(bundle_sizes(item.encoding.scheme, item.weight_slices))
-    return int(np.diff(item.column_cuts).max()) * widest
+    """Return how many columns of a crossbar are converted for a partition of a matrix.
+
+    Of two that are subtracted before the converter, one.
+    """
+    places = strips(item.encoding.scheme, item.weight_slices)
+    converted = places[: len(item.weight_slices)] if item.analog else places
+    return int(np.diff(item.column_cuts).max()) * int(np.bincount(converted).max())
 
 
 def first_window(item: CrossbarMatrix) -> Fraction:

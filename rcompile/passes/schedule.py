@@ -76,7 +76,9 @@ def columns_converted(placed: PlacedProgram) -> list[int]:
     names = ("matrix", "replica", "group", "row_start", "column_start") if placed.takes_turns else ()
     columns = [placed.places["crossbar"].astype(np.int64), *(blocks[name] for name in names)]
     read = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)
-    width = np.bincount(read, blocks["column_stop"] - blocks["column_start"]).astype(np.int64)
+    analog = np.array([item.analog for item in program.matrices])[blocks["matrix"]]
+    subtracted = analog & (blocks["polarity"] == 1)  # before the converter of the other polarity's column
+    width = np.bincount(read, (blocks["column_stop"] - blocks["column_start"]) * ~subtracted).astype(np.int64)
     return [int(width[read[blocks["matrix"] == index]].max()) for index in range(len(program.matrices))]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from rcompile.devices import Device
 from rcompile.devices.write_verify import WriteVerify
 from rcompile.ir.crossbar import CrossbarMatrix
+from rcompile.ir.encoding import Memory
 from rcompile.ir.graph import Value
 from rcompile.ir.placed import PlacedProgram
 from rcompile.report.diagnostics import diagnose
@@ -236,18 +237,22 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo], device: Device) -
         area_m2=None,
         adc_energy_share=None,
         macs_on_crossbars_share=sum(layer.macs for layer in layers) / all_macs,
-        programming=programming(cells, rewritten(placed), device),
+        programming=programming(placed, cells, device),
     )
 
 
-def programming(cells: int, again: int, device: Device) -> Programming:
+def programming(placed: PlacedProgram, cells: int, device: Device) -> Programming:
     """Describe what writing costs, as far as the device says how it is written."""
     writing = device.models.get("write_verify")
-    pulses = round(cells * writing.expected_pulses) if isinstance(writing, WriteVerify) else None
+    in_rram = sum(
+        item.cells * sum(s.memory is Memory.RRAM for s in item.weight_slices) // len(item.weight_slices)
+        for item in placed.program.matrices
+    )
+    pulses = round(in_rram * writing.expected_pulses) if isinstance(writing, WriteVerify) else None
     energy = pulses * writing.pulse_j if isinstance(writing, WriteVerify) and pulses is not None else 0.0
     return Programming(
         cells=cells,
-        cells_per_repetition=again,
+        cells_per_repetition=rewritten(placed),
         pulses=pulses,
         time_s=None,
         energy_j=energy or None,

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from rcompile.backends.chip import Chip, Die
+from rcompile.backends.chip import Die
 from rcompile.backends.compensation import Correction, engine_on
-from rcompile.backends.executor import Executor
+from rcompile.backends.executor import Engine, Executor
 from rcompile.backends.functional import Functional
-from rcompile.backends.mixed import Mixed
 from rcompile.devices import IDEAL, Device, resolve_device
 from rcompile.devices.faults import FaultMap, load_faults
 from rcompile.devices.load import seconds
@@ -31,8 +30,8 @@ CALIBRATION_SAMPLES = 64
 SNR_SAMPLES = 64
 """Samples on which each layer's noise is compared with its signal, on the first die."""
 
-FEWEST = 3
-"""Trials before the width of the interval may end them."""
+FEWEST = 10
+"""Trials before the width of the interval may end them: of fewer, spread and interval are too uncertain for that."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,16 @@ class Conditions:
     @property
     def count(self) -> int:
         """Dies that differ: one where nothing is drawn."""
-        drawn = any(model.draws for model in self.device.models.values()) or not self.device.converters.none
+        drawn = any(model.draws for model in self.device.models.values()) or self.device.converters.draws
         return self.trials if drawn else 1
+
+    def require_samples(self, *, given: bool) -> None:
+        """Refuse corrections without calibration samples to fit them on."""
+        if self.correct is not Correction.NONE and not given:
+            raise UsageError(
+                f"--correct {self.correct} is fitted on calibration samples",
+                hint="name some: --calibration FILE.npz",
+            )
 
     def dies(self, target: Target) -> list[Die]:
         """Return the first die of a target at each time at which it is read."""
@@ -145,7 +152,7 @@ def conditions_of(
     if until_ci is not None and not 0 < until_ci < 1:
         raise UsageError(f"until_ci is {until_ci:g}: it must lie between 0 and 1 (0.01 is one point of accuracy)")
     found = device if isinstance(device, Device) else resolve_device(device)
-    if found.ideal and faults is None and (until_ci is not None or at or correct != Correction.NONE):
+    if found.ideal and (until_ci is not None or at or (faults is None and correct != Correction.NONE)):
         raise UsageError(
             "--at, --until-ci and --correct are about dies that are not ideal", hint="name their cells: --device NAME"
         )
@@ -179,28 +186,22 @@ def run_trials(
         conditions: say how many dies.
         progress: called with the number of samples done since the last call.
         calibration: samples that corrections are fitted on.
-
-    Raises:
-        UsageError: corrections are asked for without samples to fit them on.
     """
     until = conditions.until_ci
     fitted_on = None
-    if conditions.correct is not Correction.NONE:
-        if calibration is None:
-            raise UsageError(
-                f"--correct {conditions.correct} is fitted on calibration samples",
-                hint="name some: --calibration FILE.npz",
-            )
+    if conditions.correct is not Correction.NONE and calibration is not None:
         fitted_on = {name: array[:CALIBRATION_SAMPLES] for name, array in calibration.inputs.items()}
     values: list[float | None] = []
+    first: Engine | None = None
     for trial in range(die.trial, die.trial + conditions.count):
         engine = engine_on(placed, replace(die, trial=trial), conditions.correct, fitted_on)
+        first = first or engine
         found = Executor(engine).run(data.inputs, progress)
         values.append(score(placed.program.source, data, found, quantized))
         done = Trials(tuple(values), die.seed, (), die.device.age_s)
         if until is not None and len(values) >= FEWEST and narrow(done.ci95, until):
             break
-    return Trials(tuple(values), die.seed, snr_of_layers(placed, die, data), die.device.age_s)
+    return Trials(tuple(values), die.seed, snr_of_layers(first, data), die.device.age_s)
 
 
 def narrow(interval: tuple[float, float] | None, half: float) -> bool:
@@ -208,10 +209,12 @@ def narrow(interval: tuple[float, float] | None, half: float) -> bool:
     return interval is not None and interval[1] - interval[0] <= 2 * half
 
 
-def snr_of_layers(placed: PlacedProgram, die: Die, data: DataSet) -> tuple[float, ...]:
-    """Return each layer's signal-to-noise ratio in dB, on the first few samples."""
+def snr_of_layers(engine: Engine | None, data: DataSet) -> tuple[float, ...]:
+    """Return each layer's signal-to-noise ratio on a die in dB, on the first few samples."""
+    if engine is None:
+        return ()
     few = {name: array[:SNR_SAMPLES] for name, array in data.inputs.items()}
-    compared = Compared(placed, die)
+    compared = Compared(engine)
     Executor(compared).run(few)
     return tuple(compared.ratios())
 
@@ -221,24 +224,23 @@ class Compared:
 
     name = "compared"
 
-    def __init__(self, placed: PlacedProgram, die: Die) -> None:
-        self.placed = placed
-        self._die = Mixed(placed, Chip(placed, die))
-        self._ideal = Functional(placed, keep=False, ideal_converters=True)
-        self._signal = np.zeros(len(placed.program.matrices))
-        self._noise = np.zeros(len(placed.program.matrices))
+    def __init__(self, engine: Engine) -> None:
+        self.placed = engine.placed
+        self._die = engine
+        self._ideal = Functional(self.placed, keep=False, ideal_converters=True)
+        self._sums = np.zeros((4, len(self.placed.program.matrices)))  # count, sum, squares, squared errors
 
     def accumulate(
         self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
     ) -> NDArray[np.int64]:
         """Return the die's accumulators; see Engine."""
         found = self._die.accumulate(index, vectors, positions, call)
-        expected = self._ideal.accumulate(index, vectors, positions, call)
-        self._signal[index] += np.square(expected - expected.mean()).sum()
-        self._noise[index] += np.square(found - expected, dtype=np.float64).sum()
+        wanted = self._ideal.accumulate(index, vectors, positions, call).astype(np.float64)
+        self._sums[:, index] += wanted.size, wanted.sum(), np.square(wanted).sum(), np.square(found - wanted).sum()
         return found
 
     def ratios(self) -> Iterator[float]:
         """Yield each layer's variance of ideal accumulators over the mean square of the die's errors, in dB."""
-        for signal, noise in zip(self._signal, self._noise, strict=True):
-            yield float("inf") if noise == 0 else 10 * log10(max(signal, np.finfo(float).tiny) / noise)
+        for count, total, squares, errors in self._sums.T:
+            signal = squares - total**2 / max(count, 1)
+            yield float("inf") if errors == 0 else 10 * log10(max(signal, np.finfo(float).tiny) / errors)

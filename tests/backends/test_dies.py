@@ -16,9 +16,9 @@ from rcompile.backends.mixed import Mixed
 from rcompile.backends.reference import Reference
 from rcompile.circuits.converters import Converters
 from rcompile.circuits.wires import Wires
-from rcompile.devices import resolve_device
+from rcompile.devices import IDEAL, resolve_device
 from rcompile.devices.device import Device
-from rcompile.devices.faults import random_faults
+from rcompile.devices.faults import FaultMap, random_faults
 from rcompile.devices.log_relaxation import LogRelaxation
 from rcompile.devices.lognormal import Lognormal
 from rcompile.devices.model import Cell, Model
@@ -261,15 +261,16 @@ def test_presets_run():
 def test_cells_that_are_not_ohmic_read_voltages_unevenly_and_pulses_evenly():
     _, placed, target = program_for("offset", **{"inputs.dac_bits": "3"})
     own = device(sinh=Sinh(0.1))
+    crossbar = int(placed.places["crossbar"][0])
     chip = Chip(placed, Die(own, lines=target.lines))
     digits = np.arange(-7.0, 8.0)
     expected = 7 * np.sinh(digits / 7 * CELL.read_v / 0.1) / np.sinh(CELL.read_v / 0.1)
-    np.testing.assert_allclose(chip.driven(digits, 7), expected, atol=2**-12)
-    assert chip.driven(digits, 7)[-1] == 7
-    assert chip.driven(np.array([0.0, 1.0]), 1).tolist() == [0, 1]
+    np.testing.assert_allclose(chip.driven(crossbar, digits, 7), expected, atol=2**-12)
+    assert chip.driven(crossbar, digits, 7)[-1] == 7
+    assert chip.driven(crossbar, np.array([0.0, 1.0]), 1).tolist() == [0, 1]
     pulses = Chip(placed, Die(own, lines=target.lines, pulses=True))
-    np.testing.assert_array_equal(pulses.driven(digits, 7), digits)
-    assert (Chip(placed, Die(device(sinh=Sinh(1e6)))).driven(digits, 7) == digits).all()
+    np.testing.assert_array_equal(pulses.driven(crossbar, digits, 7), digits)
+    assert (Chip(placed, Die(device(sinh=Sinh(1e6)))).driven(crossbar, digits, 7) == digits).all()
 
 
 CONVERTERS = {
@@ -303,5 +304,84 @@ def test_columns_share_converters_as_the_target_says():
         return chip.converted((crossbar, slice(0, 16)), sums, (low, step), 8, Vectors(np.zeros(1, int), (0, 0, 0)))
 
     assert len(np.unique(offsets(0.0))) == len(np.unique(offsets(64.0))) == 16
-    assert len(np.unique(offsets(1.0))) == 1
+    assert len(np.unique(offsets(1.0))) == len(np.unique(offsets(0.125))) == 1
     assert len(np.unique(offsets(8.0))) == 2  # of 64 columns, 8 share one
+
+
+def reads_of(placed, target, own, **die):
+    """What a die's chip draws for one conversion of each block of the first crossbar that is used."""
+    chip = Chip(placed, Die(own, lines=target.lines, **die))
+    crossbar = int(placed.places["crossbar"][0])
+    which, tables = Vectors(np.arange(50), (0, 0, 0, 0)), (np.zeros(1, int), np.ones(1, int))
+    starts = np.unique(placed.places["column"][placed.places["crossbar"] == crossbar]).tolist()
+    return [chip.converted((crossbar, slice(s, s + 1)), np.zeros((1, 50)), tables, 8, which)[0] for s in starts]
+
+
+def test_every_conversion_has_noise_of_its_own():
+    _, placed, target = program_for("differential_columns")
+    found = np.stack(reads_of(placed, target, replace(device(), converters=Converters(noise_lsb=1.0))))
+    assert len(found) >= 8
+    assert len(np.unique(found)) == found.size
+
+
+def test_layers_on_one_crossbar_draw_read_noise_of_their_own():
+    _, placed, target = program_for("offset")
+    chip = Chip(placed, Die(device(read_noise=ReadNoise(0.1)), lines=target.lines))
+    first, other = (chip.noise(0, np.arange(4), np.arange(9), matrix, 0, 0, 0) for matrix in (0, 1))
+    assert not np.isin(first, other).any()
+
+
+def test_cells_of_level_zero_conduct_for_what_bent_inputs_are():
+    """On cells that are not ohmic, level 0 is taken off as if inputs were not bent."""
+    matrix = replace(wide_matrix(), weights=np.full((1, 40, 6), 127))  # every cell at level 3
+    settings = {"weights.sign": "offset", "adc.kind": "sar", "adc.resolution": "lossless", "adc.bits": "24",
+                "inputs.dac_bits": "8"}  # fmt: skip
+    target = resolve_target("classroom", settings)
+    placed = mapped(matrix, target)
+    vectors = random_codes(matrix, 3)
+    own = device(cell=Cell(5e-5, 1e-4), sinh=Sinh(0.1))
+    found = Reference(placed, Chip(placed, Die(own, lines=target.lines))).accumulate(0, vectors)
+    bent = 255 * np.sinh(vectors / 255 * CELL.read_v / 0.1) / np.sinh(CELL.read_v / 0.1)
+    step = 5e-5 / 3
+    each = (bent - vectors).sum(axis=2) * (3 + 5e-5 / step)  # of one slice: 1 + 4 + 16 + 64 of them
+    difference = found - integer_product(matrix, vectors)
+    np.testing.assert_allclose(difference, each * 85 * np.ones((1, 6)), rtol=1e-3)
+
+
+def test_bits_in_sram_know_no_device():
+    matrix, placed, target = program_for("offset", **{"weights.sram_bits": "8", "inputs.dac_bits": "2"})
+    vectors = random_codes(matrix, 4)
+    own = device(lognormal=Lognormal(0.5), sinh=Sinh(0.05), read_noise=ReadNoise(0.2), stuck=Stuck(0.3, 0.3))
+    found = Reference(placed, Chip(placed, Die(own, lines=target.lines))).accumulate(0, vectors)
+    np.testing.assert_array_equal(found, integer_product(matrix, vectors))
+
+
+def test_dead_crossbars_are_silent_and_stuck_cells_stay():
+    _, placed, target = program_for("offset")
+    crossbar = int(placed.places["crossbar"][0])
+    position = placed.position_of(crossbar)
+    none = np.zeros((0, 3), np.int64)
+    faults = FaultMap(none, none, none[:, :2], none[:, :2], np.array([[position]]))
+    own = device(age_s=1e6, lognormal=Lognormal(0.3), power_drift=PowerDrift(0.1), read_noise=ReadNoise(0.1, "g_max"))
+    dead = Chip(placed, Die(own, faults, target.lines))
+    assert not dead.levels(crossbar).any()
+    assert not dead.variance(crossbar).any()
+    own = device(age_s=1e6, stuck=Stuck(0.0, 0.4), power_drift=PowerDrift(0.1, 0.05), telegraph=Telegraph(0.5, 0.5))
+    levels = Chip(placed, Die(own, lines=target.lines)).levels(crossbar)
+    assert np.isclose(levels, 3, atol=1e-9).mean() == pytest.approx(0.4, abs=0.05)
+
+
+def test_analog_programs_on_faulty_dies_do_not_clip():
+    """Without converters, sums have no range."""
+    matrix = replace(wide_matrix(), weights=wide_matrix().weights // 16, weight_bits=4, weight_low=np.full((1, 6), -8))
+    settings = {"weights.sign": "differential_columns", "weights.subtraction": "analog", "adc.kind": "none",
+                "crossbar.cell_bits": "4", "inputs.encoding": "amplitude", "inputs.dac_bits": "8"}  # fmt: skip
+    target = resolve_target("classroom", settings)
+    placed = mapped(matrix, target)
+    faults = random_faults(range(128), target.lines, stuck_at_g_min=0.0, stuck_at_g_max=0.5, seed=0)
+    vectors = random_codes(matrix, 4)
+    own = device(lognormal=Lognormal(0.0))
+    plain, analog = (
+        Mixed(placed, Chip(placed, Die(cells, faults, target.lines))).accumulate(0, vectors) for cells in (IDEAL, own)
+    )
+    np.testing.assert_array_equal(plain, analog)

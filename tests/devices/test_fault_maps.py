@@ -25,6 +25,10 @@ def test_states_of_each_kind_of_fault():
     np.testing.assert_array_equal(faults.states(7, 3, 4), np.full((3, 4), LOW))
     assert faults.states(5, 3, 4)[0, 0] == HIGH
     assert not faults.states(3, 3, 4).any()
+    dead = [[False, False, False, True], [False, False, False, True], [True, True, True, True]]
+    np.testing.assert_array_equal(faults.dead(2, 3, 4), dead)
+    assert faults.dead(7, 3, 4).all()
+    assert not faults.dead(5, 3, 4).any()
 
 
 def test_a_file_is_read_back(tmp_path):

@@ -85,7 +85,7 @@ def test_states_are_the_nearest_ones():
 
 
 def test_stuck_cells_have_their_shares_and_their_conductances():
-    found = Stuck(0.02, 0.05).program(written(5e-5), CELL, rng())
+    found = Stuck(0.02, 0.05).stick(written(5e-5), CELL, rng())
     assert (found == CELL.g_min_s).mean() == pytest.approx(0.02, rel=0.02)
     assert (found == CELL.g_max_s).mean() == pytest.approx(0.05, rel=0.02)
     assert (found == 5e-5).mean() == pytest.approx(0.93, rel=0.02)
@@ -195,6 +195,7 @@ def test_a_model_without_strength_changes_no_level(name):
     levels = np.tile(CELL.g_min_s + np.arange(4) * CELL.span_s / 3, (5, 1))
     np.testing.assert_allclose(model.program(levels, CELL, rng()), levels, rtol=1e-15)
     np.testing.assert_allclose(model.drift(levels, 1e6, CELL, rng()), levels, rtol=1e-15)
+    np.testing.assert_array_equal(model.stick(levels, CELL, rng()), levels)
     sigma = model.read_sigma(levels, CELL)
     assert sigma is None or not sigma.any()
 
@@ -219,7 +220,7 @@ def effect(model: Model) -> list:
     """All that a model does to some conductances."""
     g = np.tile(np.linspace(CELL.g_min_s, CELL.g_max_s, 40), (40, 1))
     sigma = model.read_sigma(g, CELL)
-    found = [model.program(g, CELL, rng()), model.drift(g, 1000.0, CELL, rng()), sigma]
+    found = [model.program(g, CELL, rng()), model.drift(g, 1000.0, CELL, rng()), model.stick(g, CELL, rng()), sigma]
     found.append(model.response(np.linspace(0, 1, 8), CELL))
     costs = (model.expected_pulses, model.pulse_j) if isinstance(model, WriteVerify) else ()
     return [None if array is None else array.tolist() for array in found] + [costs]
@@ -285,6 +286,7 @@ def test_times(text, expected):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("/tmp/a@b/c.toml", "/tmp/a@b/c.toml: the device file cannot be read"),
         ("hfo", "there is no device 'hfo'"),
         ("hfo2_1t1r@soon", "'soon' is not a time"),
         ("hfo2_1t1r@3", "'3' is not a time"),

@@ -12,6 +12,7 @@ from rcompile.backends.chip import Die
 from rcompile.backends.compensation import Correction, Fit
 from rcompile.devices import IDEAL, resolve_device
 from rcompile.errors import UsageError
+from rcompile.targets import resolve_target
 from rcompile.verification.data import DataSet
 from rcompile.verification.trials import Trials, conditions_of, run_trials
 
@@ -60,7 +61,7 @@ def test_a_trial_is_the_same_alone_or_among_others(folder, samples):
 
 def test_trials_end_where_the_interval_is_narrow(folder, samples):
     found = run(folder, samples, "hfo2_1t1r", trials=40, until_ci=0.03)
-    assert 3 <= len(found.values) < 40
+    assert 10 <= len(found.values) < 40
     low, high = found.ci95
     assert high - low <= 0.06
     assert len(run(folder, samples, "hfo2_1t1r", trials=4, until_ci=1e-6).values) == 4
@@ -152,6 +153,26 @@ def test_a_device_takes_an_execution(tmp_path):
 def test_corrections_take_calibration_samples(folder):
     with pytest.raises(UsageError, match="--correct affine is fitted on calibration samples"):
         rcompile.verify(folder, data=DATA, device="hfo2_1t1r", correct="affine")
+
+
+def test_corrections_leave_comparisons_alone(tmp_path):
+    """A sense amplifier's two readings say where a threshold is, not how large a sum."""
+    settings = {"adc.kind": "sense_amplifier", "adc.bits": "1", "weights.sign": "differential_rows",
+                "crossbar.rows": "512", "crossbar.cell_bits": "1"}  # fmt: skip
+    report = rcompile.compile_model(
+        MODELS / "digits_bnn_mlp.onnx", target=resolve_target("isaac", settings), data=DATA, calibration=CALIBRATION,
+        device="ideal?converters.noise_lsb=0.01", correct="offset", trials=2, output=tmp_path / "out",
+    )  # fmt: skip
+    accuracy = report.verification.accuracy
+    assert accuracy.mean > accuracy.ideal - 0.03
+
+
+def test_what_the_calibration_file_is_for_is_not_called_ignored(tmp_path):
+    report = rcompile.compile_model(
+        MODELS / "digits_lenet_int8.onnx", data=DATA, calibration=CALIBRATION, device="hfo2_1t1r", correct="affine",
+        trials=1, output=tmp_path / "out",
+    )  # fmt: skip
+    assert not [item for item in report.diagnostics if "--calibration" in item.message]
 
 
 def test_nothing_named_is_ideal():
