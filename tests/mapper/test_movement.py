@@ -172,3 +172,12 @@ def test_slow_links_and_units_limit_the_interval_and_are_named(tmp_path):
 
 def test_times_are_rounded_up_to_whole_picoseconds():
     assert [picoseconds(value) for value in (100e-9, 1e-12, 1.1e-12, 0.781250e-9, 1e-15)] == [100_000, 1, 2, 782, 1]
+
+
+def test_columns_that_are_subtracted_before_the_converter_are_converted_once(tmp_path):
+    slow = {"adc.rate_per_s": "0.1e9", "adc.bits": "12"}
+    digital, _ = compiled(tmp_path, **slow)
+    analog, _ = compiled(tmp_path, **slow, **{"weights.subtraction": "analog"})
+    assert digital.pace.crossbars_s > 1.5 * analog.pace.crossbars_s
+    for one, other in zip(digital.stages, analog.stages, strict=True):
+        assert one.busy_s == pytest.approx(2 * other.busy_s)
