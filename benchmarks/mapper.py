@@ -178,7 +178,7 @@ def page(rows: list[Row]) -> str:
     ]
     for row in rows:
         both = (row.packings[Sharing.CONCURRENT], row.packings[Sharing.EXCLUSIVE])
-        cells = " | ".join(f"{p.value.crossbars:,} | {p.value.bound / CYCLES:,} | {p.seconds:.2f}" for p in both)
+        cells = " | ".join(f"{p.value.crossbars:,} | {p.value.bound:,} | {p.seconds:.2f}" for p in both)
         lines.append(f"| {row.name} | {row.one_copy:,} | {cells} |")
     lines += [
         "",
@@ -198,6 +198,15 @@ def page(rows: list[Row]) -> str:
             f"| {row.name} | {row.chips} | {q.byte_hops:,} | {share} | {above} | {q.chip_bytes:,} | "
             f"{row.placement.seconds:.1f} |"
         )
+    lines += [
+        "",
+        "## Growth",
+        "",
+        "Seconds of the mapper and of the independent checker against blocks, one network on smaller and smaller",
+        "crossbars (`python benchmarks/blocks.py --network resnet18`).",
+        "",
+        "![Seconds against blocks](mapper-growth.svg)",
+    ]
     return "\n".join([*lines, ""])
 
 
