@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rcompile.api import compile_model, load_program, verify
+    from rcompile.devices import Device
     from rcompile.errors import RcompileError
     from rcompile.options import Options
     from rcompile.report.schema import Report
     from rcompile.targets import Target
 
 _HOMES = {
+    "Device": "rcompile.devices",
     "Options": "rcompile.options",
     "RcompileError": "rcompile.errors",
     "Report": "rcompile.report.schema",
@@ -23,7 +25,7 @@ _HOMES = {
     "verify": "rcompile.api",
 }
 
-__all__ = ["Options", "RcompileError", "Report", "Target", "compile_model", "load_program", "verify"]
+__all__ = ["Device", "Options", "RcompileError", "Report", "Target", "compile_model", "load_program", "verify"]
 
 
 def __getattr__(name: str) -> object:

@@ -2,13 +2,15 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+
+from rcompile.devices.faults import FaultMap
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "models"
@@ -111,3 +113,30 @@ def cnn_data(tmp_path: Path) -> Path:
     rng = np.random.default_rng(1)
     np.savez(path, x=rng.normal(size=(6, 2, 8, 8)).astype(np.float32), labels=rng.integers(0, 5, 6))
     return path
+
+
+def random_faults(
+    positions: Sequence[int], lines: tuple[int, int], *, stuck_at_g_min: float, stuck_at_g_max: float, seed: int
+) -> FaultMap:
+    """Return the map of a die whose cells are stuck independently of each other.
+
+    Args:
+        positions: of the crossbars; what is drawn for one depends on its position alone.
+        lines: (for rows, for columns) of a crossbar, spare ones included.
+        stuck_at_g_min: share of the cells.
+        stuck_at_g_max: share of the cells.
+        seed: of the draws.
+    """
+    low: list[np.ndarray] = []
+    high: list[np.ndarray] = []
+    for crossbar in positions:
+        drawn = np.random.default_rng((seed, crossbar)).random(lines)
+        for found, cells in (
+            (low, drawn < stuck_at_g_min),
+            (high, (drawn >= stuck_at_g_min) & (drawn < stuck_at_g_min + stuck_at_g_max)),
+        ):
+            places = np.argwhere(cells)
+            found.append(np.concatenate([np.full((len(places), 1), crossbar), places], axis=1))
+    none = np.zeros((0, 3), np.int64)
+    at_g_min, at_g_max = (np.concatenate([none, *found]) for found in (low, high))
+    return FaultMap(at_g_min, at_g_max, none[:, :2], none[:, :2], none[:, :1])

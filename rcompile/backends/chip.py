@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rcompile.circuits.converters import Errors, disturbed
 from rcompile.devices import IDEAL, Device
 from rcompile.devices.faults import HIGH, LOW, FaultMap
+from rcompile.devices.model import Model
 from rcompile.devices.streams import Moment, Streams
 from rcompile.ir.arrays import frozen
 from rcompile.ir.cells import Crossbars
@@ -26,7 +27,6 @@ CACHED_BYTES = 2**28
 
 BLOCK = 64
 """Vectors for which read noise is drawn together."""
-
 
 CONVERSION = 2**20
 """In the key of a stream: what converters draw, apart from what models draw."""
@@ -109,10 +109,14 @@ class Chip:
         return any(model.read_sigma(ends, cell) is not None for model in self._die.device.models.values())
 
     @property
+    def _step_s(self) -> float:
+        """From one level to the next, in siemens."""
+        return self._die.device.cell.span_s / (2**self._placed.program.cell_bits - 1)
+
+    @property
     def level_zero(self) -> float:
         """What a cell of level 0 conducts, in levels."""
-        cell = self._die.device.cell
-        return cell.g_min_s / (cell.span_s / (2**self._placed.program.cell_bits - 1))
+        return self._die.device.cell.g_min_s / self._step_s
 
     def driven(self, crossbar: int, digits: np.ndarray, top: int) -> np.ndarray:
         """Return what rows that are driven with digits (up to `top`) count for, where cells are not ohmic."""
@@ -201,8 +205,7 @@ class Chip:
         if self.analog and self._in_rram(crossbar):
             cell = self._die.device.cell
             sensed = self._die.device.wires.sensed(self._conductances(crossbar))
-            step = cell.span_s / (2**self._placed.program.cell_bits - 1)
-            levels = self._sounding(crossbar, (self._seen(crossbar, sensed) - cell.g_min_s) / step)
+            levels = self._sounding(crossbar, (self._seen(crossbar, sensed) - cell.g_min_s) / self._step_s)
             return frozen(np.rint(levels * self._grid) / self._grid)
         written = self._crossbars.levels(crossbar)
         if self._die.faults is None or not self._in_rram(crossbar):
@@ -219,8 +222,7 @@ class Chip:
         device = self._die.device
         g = self._conductances(crossbar)
         found = [model.read_sigma(g, device.cell) for model in device.models.values()]
-        step = device.cell.span_s / (2**self._placed.program.cell_bits - 1)
-        total = sum((np.square(sigma / step) for sigma in found if sigma is not None), np.zeros_like(g))
+        total = sum((np.square(sigma / self._step_s) for sigma in found if sigma is not None), np.zeros_like(g))
         return frozen(self._sounding(crossbar, self._seen(crossbar, total)))
 
     def _sounding(self, crossbar: int, cells: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -238,21 +240,20 @@ class Chip:
         levels = np.zeros(lines)
         rows, columns = self._wires(crossbar)
         levels[rows[:, None], columns] = written
-        g = device.cell.g_min_s + levels * (device.cell.span_s / (2**self._placed.program.cell_bits - 1))
+        g = device.cell.g_min_s + levels * self._step_s
         for number, model in device.numbered():
-            g = model.program(g, device.cell, self._stream(crossbar, Moment.PROGRAMMING, number))
+            g = model.program(g, device.cell, self._stream(crossbar, Moment.PROGRAMMING, number, model))
         for number, model in device.numbered():
-            g = model.drift(g, device.age_s, device.cell, self._stream(crossbar, Moment.DRIFT, number))
+            g = model.drift(g, device.age_s, device.cell, self._stream(crossbar, Moment.DRIFT, number, model))
         for number, model in device.numbered():
-            g = model.stick(g, device.cell, self._stream(crossbar, Moment.STICKING, number))
+            g = model.stick(g, device.cell, self._stream(crossbar, Moment.STICKING, number, model))
         if self._die.faults is not None:
             states = self._die.faults.states(position, *lines)
             g = np.where(states == LOW, device.cell.g_min_s, np.where(states == HIGH, device.cell.g_max_s, g))
         return frozen(g)
 
-    def _stream(self, crossbar: int, moment: Moment, number: int) -> np.random.Generator:
+    def _stream(self, crossbar: int, moment: Moment, number: int, model: Model) -> np.random.Generator:
         """Return a model's stream: that of the cells at a position, or of what is written there in one round."""
-        model = list(self._die.device.models.values())[number]
         written = 0 if model.of_cell else 1 + crossbar
         return self._streams.of(self._placed.position_of(crossbar), moment, written, number)
 

@@ -101,8 +101,9 @@ class Compensated:
         else:
             found = self._die.accumulate(index, vectors, positions, call + CALIBRATION_CALLS)
             wanted = self._ideal.accumulate(index, vectors, positions, call)
-            fit = self._fits.setdefault(index, Fit((item.replicas, found.shape[1]), self._kind))
-            fit.add(copies, found, wanted)
+            if index not in self._fits:
+                self._fits[index] = Fit((item.replicas, found.shape[1]), self._kind)
+            self._fits[index].add(copies, found, wanted)
         if item.converter.kind == "sense_amplifier":
             return found  # a reading of two values says where a threshold is, not how large a sum
         gain, offset = self._fits[index].line()

@@ -54,14 +54,7 @@ class Reference:
     def accumulate(
         self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
     ) -> NDArray[np.int64]:
-        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K).
-
-        Args:
-            index: of the matrix.
-            vectors: what its rows are driven with.
-            positions: which of all vectors these are, which says what copy takes each; without, they are all.
-            call: how often the matrix has been read for these positions before, in a loop.
-        """
+        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K); see Engine."""
         positions = np.arange(len(vectors)) if positions is None else positions
         item = self.placed.program.matrices[index]
         width = item.matrix.columns * len(item.weight_slices) * item.encoding.polarities

@@ -266,12 +266,10 @@ def targets(
     from rcompile.cli.inspect import target_text
     from rcompile.targets import list_targets, resolve_target
 
-    console = human_console(to_stderr=False)
-    if name is not None:
+    if name is None:
+        list_presets(list_targets())
+    else:
         sys.stdout.write(target_text(resolve_target(name)) + "\n")
-        return 0
-    for preset, summary in list_targets().items():
-        console.print(f"[bold]{preset:12}[/] {summary}", highlight=False)
     return 0
 
 
@@ -286,12 +284,10 @@ def devices(
     from rcompile.cli.inspect import device_text
     from rcompile.devices import list_devices, resolve_device
 
-    console = human_console(to_stderr=False)
-    if name is not None:
+    if name is None:
+        list_presets(list_devices())
+    else:
         sys.stdout.write(device_text(resolve_device(name)) + "\n")
-        return 0
-    for preset, summary in list_devices().items():
-        console.print(f"[bold]{preset:15}[/] {summary}", highlight=False)
     return 0
 
 
@@ -333,6 +329,13 @@ def require_writable(path: Path) -> None:
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
         raise UsageError(f"--json: {path} cannot be written", hint="name a file in a folder that you may write to")
+
+
+def list_presets(presets: dict[str, str]) -> None:
+    """Print names and summaries."""
+    console, width = human_console(to_stderr=False), max(map(len, presets))
+    for name, summary in presets.items():
+        console.print(f"[bold]{name:{width}}[/] {summary}", highlight=False)
 
 
 def human_console(*, to_stderr: bool) -> "Console":

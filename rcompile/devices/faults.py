@@ -2,7 +2,6 @@
 
 import difflib
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -136,30 +135,3 @@ def load_faults(path: Path) -> FaultMap:
     if mistakes:
         raise InputError("the fault map is not valid\n" + "\n".join(f"  {m}" for m in mistakes), at=at, hint=HINT)
     return FaultMap(**found, origin=str(path))
-
-
-def random_faults(
-    positions: Sequence[int], lines: tuple[int, int], *, stuck_at_g_min: float, stuck_at_g_max: float, seed: int
-) -> FaultMap:
-    """Return the map of a die whose cells are stuck independently of each other.
-
-    Args:
-        positions: of the crossbars; what is drawn for one depends on its position alone.
-        lines: (for rows, for columns) of a crossbar, spare ones included.
-        stuck_at_g_min: share of the cells.
-        stuck_at_g_max: share of the cells.
-        seed: of the draws.
-    """
-    low: list[NDArray[np.int64]] = []
-    high: list[NDArray[np.int64]] = []
-    for crossbar in positions:
-        drawn = np.random.default_rng((seed, crossbar)).random(lines)
-        for found, cells in (
-            (low, drawn < stuck_at_g_min),
-            (high, (drawn >= stuck_at_g_min) & (drawn < stuck_at_g_min + stuck_at_g_max)),
-        ):
-            places = np.argwhere(cells)
-            found.append(np.concatenate([np.full((len(places), 1), crossbar), places], axis=1))
-    none = np.zeros((0, 3), np.int64)
-    at_g_min, at_g_max = (np.concatenate([none, *found]) for found in (low, high))
-    return FaultMap(at_g_min, at_g_max, none[:, :2], none[:, :2], none[:, :1])

@@ -18,9 +18,7 @@ class Cell:
 
     g_min_s: float = rule(float, "conductance of level 0", unit="S", low=0.0, high=1.0)
     g_max_s: float = rule(float, "conductance of the highest level", unit="S", low=1e-12, high=1.0)
-    read_v: float = rule(
-        float, "voltage of the largest input", unit="V", low=1e-3, high=10.0, default=0.2, choice=False
-    )
+    read_v: float = rule(float, "voltage of the largest input", unit="V", low=1e-3, high=10.0, default=0.2)
 
     @property
     def span_s(self) -> float:

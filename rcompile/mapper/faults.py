@@ -24,7 +24,7 @@ Lines = NDArray[np.uint16]
 Harm = NDArray[np.float32]
 
 TURNS = 8
-"""Most turns of rows and columns; three or four are usual."""
+"""Most turns of rows and columns."""
 
 
 @dataclass(frozen=True)

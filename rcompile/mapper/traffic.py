@@ -50,7 +50,7 @@ def spread(item: CrossbarMatrix, blocks: BlockTable, tile: NDArray[np.int64], cr
     part = numbered(blocks["replica"], blocks["group"], blocks["column_start"])
     arrays = firsts(part, here, crossbar)
     key = numbered(part, here)[arrays]
-    held, which, counts = np.unique(key, return_index=True, return_counts=True)
+    _, which, counts = np.unique(key, return_index=True, return_counts=True)
     parts, at = part[arrays][which], here[arrays][which]
     order = np.lexsort((at, -counts, parts))
     leading = order[np.unique(parts[order], return_index=True)[1]]
@@ -58,7 +58,7 @@ def spread(item: CrossbarMatrix, blocks: BlockTable, tile: NDArray[np.int64], cr
     home[parts[leading]] = at[leading]
     width = np.empty(len(home), np.int64)
     width[part] = blocks["column_stop"] - blocks["column_start"]
-    away = np.flatnonzero(at != home[parts]) if len(held) else np.zeros(0, np.int64)
+    away = np.flatnonzero(at != home[parts])
     slots = -(-matrix.vectors // item.replicas)
     return Spread(
         tiles=tiles,

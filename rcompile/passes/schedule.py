@@ -18,6 +18,7 @@ from rcompile.mapper.buffers import waiting_bytes
 from rcompile.mapper.clock import PS, Clock
 from rcompile.mapper.movement import Movement
 from rcompile.mapper.timing import Layer, layers_of, spans
+from rcompile.mapper.traffic import numbered
 from rcompile.targets import Target
 
 
@@ -74,8 +75,8 @@ def columns_converted(placed: PlacedProgram) -> list[int]:
     """Return how many columns the busiest crossbar of each matrix converts at once: all, or those of a partition."""
     blocks, program = placed.program.blocks, placed.program
     names = ("matrix", "replica", "group", "row_start", "column_start") if placed.takes_turns else ()
-    columns = [placed.places["crossbar"].astype(np.int64), *(blocks[name] for name in names)]
-    read = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)
+    columns = (placed.places["crossbar"], *(blocks[name] for name in names))
+    read = numbered(*columns)
     analog = np.array([item.analog for item in program.matrices])[blocks["matrix"]]
     subtracted = analog & (blocks["polarity"] == 1)  # before the converter of the other polarity's column
     width = np.bincount(read, (blocks["column_stop"] - blocks["column_start"]) * ~subtracted).astype(np.int64)

@@ -41,7 +41,7 @@ class Trials:
     Attributes:
         values: the metric of each die, in order of their numbers; None where outputs have no metric.
         seed: of all.
-        snr_db: of each layer on the first die, given its own inputs; infinite where nothing differs.
+        snr_db: of each layer on the first die, given its own inputs; infinite where nothing differs. () if unmeasured.
         age_s: of the cells.
     """
 
@@ -175,6 +175,8 @@ def run_trials(
     conditions: Conditions,
     progress: Callable[[int], None],
     calibration: DataSet | None = None,
+    *,
+    compare: bool = True,
 ) -> Trials:
     """Run a program on some dies.
 
@@ -186,22 +188,24 @@ def run_trials(
         conditions: say how many dies.
         progress: called with the number of samples done since the last call.
         calibration: samples that corrections are fitted on.
+        compare: measure each layer's signal-to-noise ratio on the first die.
     """
     until = conditions.until_ci
     fitted_on = None
     if conditions.correct is not Correction.NONE and calibration is not None:
         fitted_on = {name: array[:CALIBRATION_SAMPLES] for name, array in calibration.inputs.items()}
     values: list[float | None] = []
-    first: Engine | None = None
+    ratios: tuple[float, ...] = ()
     for trial in range(die.trial, die.trial + conditions.count):
         engine = engine_on(placed, replace(die, trial=trial), conditions.correct, fitted_on)
-        first = first or engine
         found = Executor(engine).run(data.inputs, progress)
+        if compare and not values:
+            ratios = snr_of_layers(engine, data)
         values.append(score(placed.program.source, data, found, quantized))
         done = Trials(tuple(values), die.seed, (), die.device.age_s)
         if until is not None and len(values) >= FEWEST and narrow(done.ci95, until):
             break
-    return Trials(tuple(values), die.seed, snr_of_layers(first, data), die.device.age_s)
+    return Trials(tuple(values), die.seed, ratios, die.device.age_s)
 
 
 def narrow(interval: tuple[float, float] | None, half: float) -> bool:
@@ -209,10 +213,8 @@ def narrow(interval: tuple[float, float] | None, half: float) -> bool:
     return interval is not None and interval[1] - interval[0] <= 2 * half
 
 
-def snr_of_layers(engine: Engine | None, data: DataSet) -> tuple[float, ...]:
+def snr_of_layers(engine: Engine, data: DataSet) -> tuple[float, ...]:
     """Return each layer's signal-to-noise ratio on a die in dB, on the first few samples."""
-    if engine is None:
-        return ()
     few = {name: array[:SNR_SAMPLES] for name, array in data.inputs.items()}
     compared = Compared(engine)
     Executor(compared).run(few)

@@ -109,8 +109,12 @@ def verify_file(
             quantized = run_model(reference_model(compiled), graph.batch, data, optimize=fused)
         accuracy = measure_accuracy(placed.program.source, data, found, quantized, real)
     dies = [] if conditions.ideal else conditions.dies(target)
-    with trace.phase("trials", len(dies) * conditions.count * data.samples) as advance:
-        trials = [run_trials(placed, die, data, quantized, conditions, advance, calibration) for die in dies]
+    trials: list[Trials] = []
+    for die in dies:
+        with trace.phase(f"trials at {die.device.age_s:g} s", conditions.count * data.samples) as advance:
+            first = not trials
+            series = run_trials(placed, die, data, quantized, conditions, advance, calibration, compare=first)
+        trials.append(series)
     return Verified(compiled, data, exact, accuracy, engine.name, tuple(trials))
 
 

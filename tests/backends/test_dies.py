@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import MODELS
+from conftest import MODELS, random_faults
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_engines import SCHEMES, integer_product, mapped, matrices, next_matrix, random_codes, targets
@@ -18,7 +18,7 @@ from rcompile.circuits.converters import Converters
 from rcompile.circuits.wires import Wires
 from rcompile.devices import IDEAL, resolve_device
 from rcompile.devices.device import Device
-from rcompile.devices.faults import FaultMap, random_faults
+from rcompile.devices.faults import FaultMap
 from rcompile.devices.log_relaxation import LogRelaxation
 from rcompile.devices.lognormal import Lognormal
 from rcompile.devices.model import Cell, Model

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from conftest import random_faults
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from rcompile.backends.functional import Functional
 from rcompile.backends.mixed import Mixed
 from rcompile.backends.reference import Reference
 from rcompile.backends.spot_check import SpotCheck
-from rcompile.devices.faults import HIGH, LOW, random_faults
+from rcompile.devices.faults import HIGH, LOW
 from rcompile.encodings.encode import encode
 from rcompile.errors import Origin
 from rcompile.ir.encoding import SignScheme

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from conftest import random_faults
 
-from rcompile.devices.faults import HIGH, LOW, FaultMap, load_faults, random_faults
+from rcompile.devices.faults import HIGH, LOW, FaultMap, load_faults
 from rcompile.errors import InputError
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import random_faults
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rcompile.devices.faults import HIGH, LOW, FaultMap, random_faults
+from rcompile.devices.faults import HIGH, LOW, FaultMap
 from rcompile.errors import DoesNotFit
 from rcompile.mapper.faults import Wanted, harm, in_order, least_harm, with_spares
 from rcompile.targets import resolve_target

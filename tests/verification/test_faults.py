@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import MODELS
+from conftest import MODELS, random_faults
 
 import rcompile
-from rcompile.devices.faults import random_faults
 from rcompile.errors import UsageError
 from rcompile.targets import resolve_target
 
