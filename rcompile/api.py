@@ -55,7 +55,7 @@ def compile_model(  # noqa: PLR0913 - as many as the command line has
         trials: dies with random draws of their own on which the accuracy is measured, at most.
         until_ci: fewer dies where the 95 % interval of the mean accuracy is no wider on either side.
         at: times after writing at which the accuracy is measured, too: ("1h", "1day", "1year").
-        correct: digital correction of the dies' outputs, fitted on `calibration`: "none", "offset" or "affine".
+        correct: digital correction of outputs, fitted on `calibration`: "none", "drift", "offset" or "affine".
         output: the folder to write; without, `<model stem>.rcompile` in the current folder.
         options: choices, else the defaults.
         trace: records and shows what happens.

@@ -104,6 +104,7 @@ def compile_file(
             hint="leave --no-verify and --weightless out, or --device and --correct",
         )
     conditions.require_samples(given=calibration_path is not None)
+    conditions.require_target(target)
     with trace.phase("load"):
         source = Source(options.dimensions, weightless=options.weightless, seed=options.seed)
         with blamed(path):

@@ -1,77 +1,42 @@
 """The crossbars of a program as one die reads them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from math import ceil, log2
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rcompile.backends.conductances import Conductances
+from rcompile.backends.die import Die, Vectors
 from rcompile.circuits.converters import Errors, disturbed
-from rcompile.devices import IDEAL, Device
-from rcompile.devices.faults import HIGH, LOW, FaultMap
-from rcompile.devices.model import Model
+from rcompile.devices.faults import HIGH, LOW
 from rcompile.devices.streams import Moment, Streams
 from rcompile.ir.arrays import frozen
-from rcompile.ir.cells import Crossbars
+from rcompile.ir.converter import Adc
 from rcompile.ir.encoding import Memory
 from rcompile.ir.placed import PlacedProgram
 
 DOUBLE_BITS = 52
 """Of a float64's fraction."""
 
-RESPONSE_BITS = 12
-"""Behind the binary point, of what digits count for on cells that are not ohmic."""
+DRIVEN_BITS = 16
+"""Behind the binary point, of what rows are driven with where that is not whole."""
 
 CACHED_BYTES = 2**28
 
 BLOCK = 64
-"""Vectors for which read noise is drawn together."""
+"""Vectors for which noise is drawn together."""
 
-CONVERSION = 2**20
-"""In the key of a stream: what converters draw, apart from what models draw."""
+CONVERTERS, DRIVERS, PULSES, AMPLIFIERS, SAMPLES, REFERENCE = (2**20 * (1 + n) for n in range(6))
+"""In the keys of streams: what circuits draw, apart from what models draw; converters add their number or column."""
 
 Codes = NDArray[np.integer]
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Which of all vectors some are, and which read of them this is.
-
-    Attributes:
-        positions: of the vectors among all.
-        read: the matrix, how often it was read for them before (in a loop), then the cycle and the turn.
-    """
-
-    positions: NDArray[np.int64]
-    read: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Die:
-    """What a program runs on.
-
-    Attributes:
-        device: its cells and wires.
-        faults: what does not work; None: everything works.
-        lines: (for rows, for columns) that a crossbar has, spare ones included; (0, 0): as many as the program uses.
-        seed: of its random draws.
-        trial: number of the die.
-        pulses: whether inputs are pulses, all of the same voltage.
-        converters: of a crossbar, whose columns they share out among them; 0: one for each column.
-    """
-
-    device: Device = IDEAL
-    faults: FaultMap | None = None
-    lines: tuple[int, int] = (0, 0)
-    seed: int = 0
-    trial: int = 0
-    pulses: bool = False
-    converters: float = 0.0
+Sums = NDArray[np.float64]
 
 
 class Chip:
-    """What the cells of a program's crossbars are when they are read.
+    """What a program's crossbars are when they are read.
 
     Args:
         placed: the program.
@@ -81,20 +46,23 @@ class Chip:
     def __init__(self, placed: PlacedProgram, die: Die | None = None) -> None:
         self._placed = placed
         self._die = die or Die()
+        self._device = self._die.device
         self._streams = Streams(self._die.seed, self._die.trial)
-        self._crossbars = Crossbars(placed)
+        self._cells = Conductances(placed, self._die, self._streams)
         program = placed.program
-        size = 8 * program.crossbar_rows * program.crossbar_columns
-        self.levels = lru_cache(maxsize=max(CACHED_BYTES // size, 16))(self._levels)
+        kept = max(CACHED_BYTES // (8 * program.crossbar_rows * program.crossbar_columns), 16)
+        self.levels = lru_cache(maxsize=kept)(self._levels)
+        self.variance = lru_cache(maxsize=kept)(self._variance)
+        self._sensed = lru_cache(maxsize=kept)(self._work_out_sensed)
+        self._drivers = lru_cache(maxsize=kept)(self._draw_drivers)
+        self._amplifiers = lru_cache(maxsize=kept)(self._draw_amplifiers)
         widest = max(item.converter.widest for item in program.matrices)
         self._converter = lru_cache(maxsize=max(CACHED_BYTES // (8 * 2**widest), 16))(self._draw_converter)
-        self._conductances = lru_cache(maxsize=16)(self._written_and_aged)
-        self.variance = lru_cache(maxsize=max(CACHED_BYTES // size, 16))(self._variance)
 
     @property
     def analog(self) -> bool:
-        """Whether cells hold anything but whole levels."""
-        return not self._die.device.ideal
+        """Whether cells hold anything but whole levels, or circuits err."""
+        return not self._device.ideal
 
     @property
     def faulty(self) -> bool:
@@ -104,39 +72,60 @@ class Chip:
     @cached_property
     def noisy(self) -> bool:
         """Whether reads of a cell differ."""
-        cell = self._die.device.cell
+        cell = self._device.cell
         ends = np.array([[cell.g_min_s, cell.g_max_s]])
-        return any(model.read_sigma(ends, cell) is not None for model in self._die.device.models.values())
-
-    @property
-    def _step_s(self) -> float:
-        """From one level to the next, in siemens."""
-        return self._die.device.cell.span_s / (2**self._placed.program.cell_bits - 1)
-
-    @property
-    def level_zero(self) -> float:
-        """What a cell of level 0 conducts, in levels."""
-        return self._die.device.cell.g_min_s / self._step_s
-
-    def driven(self, crossbar: int, digits: np.ndarray, top: int) -> np.ndarray:
-        """Return what rows that are driven with digits (up to `top`) count for, where cells are not ohmic."""
-        device = self._die.device
-        if self._die.pulses or top == 1 or not self._bent or not self._in_rram(crossbar):
-            return digits
-        for model in device.models.values():
-            found = model.response(digits / top, device.cell)
-            digits = digits if found is None else top * found
-        return np.rint(digits * 2**RESPONSE_BITS) / 2**RESPONSE_BITS
-
-    @cached_property
-    def _bent(self) -> bool:
-        """Whether cells are not ohmic."""
-        device = self._die.device
-        return any(model.response(np.ones(1), device.cell) is not None for model in device.models.values())
+        return any(model.read_sigma(ends, cell) is not None for model in self._device.models.values())
 
     def of(self, matrix: int, replica: int) -> Iterator[tuple[int, NDArray[np.int32]]]:
         """Yield each crossbar of a copy with the copy's blocks on it, in order of reduction."""
-        return self._crossbars.of(matrix, replica)
+        return self._cells.crossbars.of(matrix, replica)
+
+    def sums(self, crossbar: int, digits: np.ndarray, top: int, columns: NDArray[np.intp], which: Vectors) -> Sums:
+        """Return what columns of an analog crossbar give to their converters, in levels (all columns, vectors).
+
+        Args:
+            crossbar: that is read.
+            digits: (rows, vectors) that its rows are driven with.
+            top: the largest digit that there is.
+            columns: that are converted; others may lack noise.
+            which: of all vectors these are, and which read of them.
+        """
+        if not self._in_rram(crossbar):
+            return self.levels(crossbar).T.astype(np.float64) @ digits
+        driven = self._driven(crossbar, digits, top, which)
+        if self._device.gated is None:
+            found = self._products(crossbar, driven, top)
+        else:
+            found = self._switched(crossbar, digits.astype(np.int64), driven, top)
+        if not self._die.reference_column:
+            found -= self._level_zero * digits.sum(axis=0)
+        self._add_noise(crossbar, found, driven, columns, which)
+        return self._amplified(crossbar, found, columns, top, which)
+
+    def converted(
+        self, at: tuple[int, slice], sums: Sums, tables: tuple[Codes, Codes], adc: Adc, which: Vectors
+    ) -> Sums:
+        """Return sums as ideal converters would have to see them to give the codes that the die's converters give.
+
+        Args:
+            at: the crossbar, and its columns.
+            sums: (columns, vectors).
+            tables: lowest sum and step of each column's conversions, or one for all.
+            adc: the converters.
+            which: of all vectors these are, and which read of them.
+        """
+        errors = self._device.converters
+        if errors.none:
+            return sums
+        crossbar, columns = at
+        own = np.arange(columns.start, columns.stop)
+        low, step = (np.broadcast_to(table, len(own)).astype(np.float64)[:, None] for table in tables)
+        noise = np.zeros(sums.shape)
+        if errors.noise_lsb:
+            noise = self.noise(crossbar, own, which.positions, *which.read, CONVERTERS + columns.start)
+            noise *= errors.noise_of((sums - low) / step, adc.kind)
+        drawn = [self._converter(*self._converter_of(crossbar, c), adc.widest, adc.kind) for c in own.tolist()]
+        return disturbed(sums, low, step, drawn, noise)
 
     def noise(
         self, crossbar: int, columns: NDArray[np.intp], vectors: NDArray[np.int64], *read: int
@@ -158,132 +147,209 @@ class Chip:
             found[own] = stream.standard_normal((BLOCK, len(columns)))[vectors[own] % BLOCK]
         return found.T
 
-    def converted(
-        self, at: tuple[int, slice], sums: NDArray[np.float64], tables: tuple[Codes, Codes], widest: int, which: Vectors
-    ) -> NDArray[np.float64]:
-        """Return sums as ideal converters would have to see them to give the codes that the die's converters give.
+    # cells
 
-        Args:
-            at: the crossbar, and its columns.
-            sums: (columns, vectors).
-            tables: lowest sum and step of each column's conversions, or one for all.
-            widest: resolution of the converters.
-            which: of all vectors these are, and which read of them.
-        """
-        errors = self._die.device.converters
-        if errors.none:
-            return sums
-        crossbar, columns = at
-        own = np.arange(columns.start, columns.stop)
-        noise = np.zeros(sums.shape)
-        if errors.noise_lsb:
-            noise = self.noise(crossbar, own, which.positions, *which.read, CONVERSION + columns.start)
-            noise *= errors.noise_lsb
-        low, step = (np.broadcast_to(table, len(own)).astype(np.float64)[:, None] for table in tables)
-        drawn = [self._converter(*self._converter_of(crossbar, column), widest) for column in own.tolist()]
-        return disturbed(sums, low, step, drawn, noise)
+    @cached_property
+    def _step_s(self) -> float:
+        """From one level to the next as converters are set for them, in siemens."""
+        cell = self._device.cell
+        low, high = self._device.series(np.array([cell.g_min_s, cell.g_max_s])).tolist()
+        return float((high - low) / (2**self._placed.program.cell_bits - 1))
 
-    def _converter_of(self, crossbar: int, column: int) -> tuple[int, int]:
-        """Return the position of the converter that reads a column, and its number there."""
-        position, line = self._placed.position_of(crossbar), int(self._wires(crossbar)[1][column])
-        lines, shared = max(self._die.lines[1], self._placed.program.crossbar_columns), self._die.converters
-        if not shared or shared >= lines:
-            return position, line
-        return (position, int(line * shared / lines)) if shared >= 1 else (int(position * shared), 0)
-
-    def _draw_converter(self, position: int, number: int, widest: int) -> Errors:
-        """Return the errors of a converter."""
-        stream = self._streams.of(position, Moment.PROGRAMMING, number, CONVERSION)
-        return self._die.device.converters.drawn(2**widest, stream)
+    @cached_property
+    def _level_zero(self) -> float:
+        """What a cell of level 0 conducts, in levels."""
+        return float(self._device.series(np.array([self._device.cell.g_min_s]))[0] / self._step_s)
 
     def _levels(self, crossbar: int) -> NDArray[np.uint8] | NDArray[np.float64]:
         """Return the levels (rows, columns) that a crossbar's rows and columns meet.
 
-        They are what a column senses for a digit of 1, in steps of a level, without what level 0 gives. Analog ones
-        are whole multiples of a power of two, so small that every column sum is exact in float64 in any order.
+        They are what a column senses for a digit of 1, in steps of a level, without what level 0 gives; of gated rows,
+        what a single one of them that is on would give without resistance of lines.
         """
         if self.analog and self._in_rram(crossbar):
-            cell = self._die.device.cell
-            sensed = self._die.device.wires.sensed(self._conductances(crossbar))
-            levels = self._sounding(crossbar, (self._seen(crossbar, sensed) - cell.g_min_s) / self._step_s)
-            return frozen(np.rint(levels * self._grid) / self._grid)
-        written = self._crossbars.levels(crossbar)
-        if self._die.faults is None or not self._in_rram(crossbar):
+            if self._device.gated is None:
+                sensed, _ = self._network(crossbar)
+            else:
+                sensed = self._cells.of(crossbar)
+            levels = self._sounding(crossbar, self._without_reference(crossbar, sensed / self._step_s))
+            return frozen(np.rint((levels - self._taken_off) * self._grid) / self._grid)
+        written = self._cells.crossbars.levels(crossbar)
+        states = self._cells.states(crossbar)
+        if states is None or not self._in_rram(crossbar):
             return written
-        states = self._seen(crossbar, self._die.faults.states(self._placed.position_of(crossbar), *self._lines))
+        states = self._cells.seen(crossbar, states)
         found = np.where(states == LOW, np.uint8(0), written)
         found[states == HIGH] = 2**self._placed.program.cell_bits - 1
         return found
 
+    @property
+    def _taken_off(self) -> float:
+        """Of what a cell conducts, in levels, is not counted: level 0, unless a reference column took it off."""
+        return 0.0 if self._die.reference_column else self._level_zero
+
+    def _network(self, crossbar: int) -> tuple[Sums, Sums]:
+        """Return what columns sense of rows, in siemens, and the currents into rows, line by line."""
+        g, wires = self._cells.of(crossbar), self._device.wires
+        return (g, np.zeros((0, 0))) if wires.none else wires.network(g)
+
+    def _without_reference(self, crossbar: int, cells: Sums) -> Sums:
+        """Return what rows and columns meet of all cells, less the reference column where there is one."""
+        seen = self._cells.seen(crossbar, cells)
+        if self._die.reference_column:
+            rows, _ = self._cells.wires(crossbar)
+            seen = seen - cells[rows, -1][:, None]
+        return seen
+
+    def _sounding(self, crossbar: int, cells: Sums) -> Sums:
+        """Return what rows and columns meet in levels, on dead lines what level 0 gives."""
+        dead = self._cells.dead(crossbar)
+        return cells if dead is None else np.where(self._cells.seen(crossbar, dead), self._taken_off, cells)
+
+    def _work_out_sensed(self, crossbar: int) -> list[Sums]:
+        """Return what columns sense (rows, columns) for a digit of 1, in levels: one array, or one for each term.
+
+        They are whole multiples of a power of two, so small that every column sum is exact in float64 in any order.
+        """
+        terms = self._device.terms()
+        sensed = [term.conductance(self._cells.of(crossbar)) for term in terms] or [self._network(crossbar)[0]]
+        found = [self._without_reference(crossbar, part / self._step_s) for part in sensed]
+        dead = self._cells.dead(crossbar)
+        if dead is not None:
+            silent = self._cells.seen(crossbar, dead)
+            found = [np.where(silent, 0.0 if n else self._taken_off, part) for n, part in enumerate(found)]
+        return [frozen(np.rint(part * self._grid) / self._grid) for part in found]
+
+    def _products(self, crossbar: int, driven: Sums, top: int) -> Sums:
+        """Return what columns sense of driven rows, in levels."""
+        sensed = self._sensed(crossbar)
+        terms = self._device.terms()
+        if not terms or top == 1 or self._die.pulses:  # of one voltage, at which all terms add up to G
+            return sum((part.T @ driven for part in sensed), np.zeros((sensed[0].shape[1], driven.shape[1])))
+        parts = [part.T @ whole(top * term.voltage(driven / top)) for term, part in zip(terms, sensed, strict=True)]
+        return sum(parts[1:], parts[0])
+
+    def _switched(self, crossbar: int, digits: Codes, driven: Sums, top: int) -> Sums:
+        """Return what the columns of gated cells give, in levels: pulse by pulse as long as any row is on."""
+        gated, g = self._device.gated, self._cells.of(crossbar)
+        rows, columns = self._cells.wires(crossbar)
+        found = np.zeros((g.shape[1], digits.shape[1]))
+        assert gated is not None
+        for pulse in range(1, top + 1):
+            on = np.zeros((g.shape[0], digits.shape[1]))
+            # a row whose pulse errs in length or voltage counts as much more, or less
+            on[rows] = np.divide(driven, digits, out=np.zeros_like(driven), where=digits >= pulse)
+            found += gated.sensed(g, on)
+        found /= self._step_s
+        return found[columns] - found[-1] if self._die.reference_column else found[columns]
+
+    # rows
+
+    def _driven(self, crossbar: int, digits: np.ndarray, top: int, which: Vectors) -> Sums:
+        """Return what rows are really driven with, floating ones included."""
+        drivers, wires = self._device.drivers, self._device.wires
+        driven = digits.astype(np.float64)
+        if not drivers.none:
+            driven = drivers.driven(self._drivers(crossbar, top), digits.astype(np.int64))
+            if drivers.noisy:
+                every = np.arange(len(digits))
+                noise, jitter = (
+                    self.noise(crossbar, every, which.positions, *which.read, key) for key in (DRIVERS, PULSES)
+                )
+                driven = drivers.blurred(driven, top, noise, jitter, pulses=self._die.pulses)
+            driven = whole(driven)
+        if wires.idle == "floating" and not wires.none:
+            rows, _ = self._cells.wires(crossbar)
+            driven = whole(wires.settled(self._network(crossbar)[1][np.ix_(rows, rows)], driven))
+        return driven
+
+    def _draw_drivers(self, crossbar: int, top: int) -> Sums:
+        """Return what the drivers of a crossbar's rows give for each digit."""
+        stream = self._streams.of(self._placed.position_of(crossbar), Moment.PROGRAMMING, DRIVERS, top)
+        return self._device.drivers.drawn(self._cells.lines[0], top, stream)[self._cells.wires(crossbar)[0]]
+
+    # columns
+
     def _variance(self, crossbar: int) -> NDArray[np.float64] | None:
-        """Return the variance (rows, columns) of a read in levels squared, for a digit of 1; None: reads are exact."""
+        """Return the variance (rows, columns) of a read in levels squared, for a digit of 1; None: reads are exact.
+
+        The last column is that of the reference column, where there is one.
+        """
         if not self.noisy or not self._in_rram(crossbar):
             return None
-        device = self._die.device
-        g = self._conductances(crossbar)
+        device = self._device
+        g = self._cells.of(crossbar)
         found = [model.read_sigma(g, device.cell) for model in device.models.values()]
         total = sum((np.square(sigma / self._step_s) for sigma in found if sigma is not None), np.zeros_like(g))
-        return frozen(self._sounding(crossbar, self._seen(crossbar, total)))
+        dead = self._cells.dead(crossbar)
+        total = total if dead is None else np.where(dead, 0.0, total)
+        rows, _ = self._cells.wires(crossbar)
+        seen = self._cells.seen(crossbar, total)
+        return frozen(np.column_stack([seen, total[rows, -1]]) if self._die.reference_column else seen)
 
-    def _sounding(self, crossbar: int, cells: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what rows and columns meet, 0 on dead lines."""
-        if self._die.faults is None:
-            return cells
-        dead = self._die.faults.dead(self._placed.position_of(crossbar), *self._lines)
-        return np.where(self._seen(crossbar, dead), 0.0, cells)
+    def _add_noise(self, crossbar: int, sums: Sums, driven: Sums, columns: NDArray[np.intp], which: Vectors) -> None:
+        """Add read noise: that of independent cells, x^2 sigma^2 summed over the rows, is one draw a column."""
+        variance = self.variance(crossbar)
+        if variance is None:
+            return
+        squares = np.square(driven)
+        spread = np.sqrt(variance[:, columns].T @ squares)
+        sums[columns] += spread * self.noise(crossbar, columns, which.positions, *which.read)
+        if self._die.reference_column:  # all columns see its noise alike
+            shared = self.noise(crossbar, np.zeros(1, np.intp), which.positions, *which.read, REFERENCE)
+            sums[columns] -= np.sqrt(variance[:, -1] @ squares) * shared
 
-    def _written_and_aged(self, crossbar: int) -> NDArray[np.float64]:
-        """Return the conductances of all cells of a crossbar, line by line, at the time at which it is read."""
-        device, position = self._die.device, self._placed.position_of(crossbar)
-        written = self._crossbars.levels(crossbar)
-        lines = self._lines
-        levels = np.zeros(lines)
-        rows, columns = self._wires(crossbar)
-        levels[rows[:, None], columns] = written
-        g = device.cell.g_min_s + levels * self._step_s
-        for number, model in device.numbered():
-            g = model.program(g, device.cell, self._stream(crossbar, Moment.PROGRAMMING, number, model))
-        for number, model in device.numbered():
-            g = model.drift(g, device.age_s, device.cell, self._stream(crossbar, Moment.DRIFT, number, model))
-        for number, model in device.numbered():
-            g = model.stick(g, device.cell, self._stream(crossbar, Moment.STICKING, number, model))
-        if self._die.faults is not None:
-            states = self._die.faults.states(position, *lines)
-            g = np.where(states == LOW, device.cell.g_min_s, np.where(states == HIGH, device.cell.g_max_s, g))
-        return frozen(g)
+    def _amplified(self, crossbar: int, sums: Sums, columns: NDArray[np.intp], top: int, which: Vectors) -> Sums:
+        """Return sums behind amplifiers and capacitors."""
+        amplifiers = self._device.amplifiers
+        if amplifiers.none:
+            return sums
+        ampere = top / (self._step_s * self._device.cell.read_v)  # in levels, for as long as a read lasts
+        gain, offset = self._amplifiers(crossbar)
+        sums = sums * gain + offset * ampere
+        if amplifiers.noise_a:
+            drawn = self.noise(crossbar, columns, which.positions, *which.read, SAMPLES)
+            sums[columns] += amplifiers.noise_a * ampere * drawn
+        return sums
 
-    def _stream(self, crossbar: int, moment: Moment, number: int, model: Model) -> np.random.Generator:
-        """Return a model's stream: that of the cells at a position, or of what is written there in one round."""
-        written = 0 if model.of_cell else 1 + crossbar
-        return self._streams.of(self._placed.position_of(crossbar), moment, written, number)
+    def _draw_amplifiers(self, crossbar: int) -> tuple[Sums, Sums]:
+        """Return (gain, offset in A) of a crossbar's columns (columns, 1)."""
+        stream = self._streams.of(self._placed.position_of(crossbar), Moment.PROGRAMMING, AMPLIFIERS)
+        columns = self._cells.wires(crossbar)[1]
+        gain, offset = self._device.amplifiers.drawn(self._cells.data_lines[1], stream)
+        return gain[columns][:, None], offset[columns][:, None]
 
-    @property
-    def _lines(self) -> tuple[int, int]:
-        """Lines for rows, and for columns, of a crossbar."""
-        program = self._placed.program
-        have = self._die.lines
-        return max(have[0], program.crossbar_rows), max(have[1], program.crossbar_columns)
+    def _converter_of(self, crossbar: int, column: int) -> tuple[int, int]:
+        """Return the position of the converter that reads a column, and its number there."""
+        position, line = self._placed.position_of(crossbar), int(self._cells.wires(crossbar)[1][column])
+        lines, shared = self._cells.data_lines[1], self._die.converters
+        if not shared or shared >= lines:
+            return position, line
+        return (position, int(line * shared / lines)) if shared >= 1 else (int(position * shared), 0)
 
-    def _seen(self, crossbar: int, cells: np.ndarray) -> np.ndarray:
-        """Return what of all cells, line by line, the rows and columns of a place meet."""
-        rows, columns = self._wires(crossbar)
-        return cells[rows[:, None], columns]
-
-    def _wires(self, crossbar: int) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
-        """Return the lines of a crossbar's rows and columns."""
-        wiring, program = self._placed.wiring, self._placed.program
-        if wiring is None:
-            return np.arange(program.crossbar_rows), np.arange(program.crossbar_columns)
-        return wiring.rows[crossbar], wiring.columns[crossbar]
+    def _draw_converter(self, position: int, number: int, widest: int, kind: str) -> Errors:
+        """Return the errors of a converter."""
+        own = self._streams.of(position, Moment.PROGRAMMING, number, CONVERTERS)
+        shared = self._streams.of(position, Moment.PROGRAMMING, CONVERTERS)
+        return self._device.converters.drawn(2**widest, own, kind, shared)
 
     @cached_property
     def _grid(self) -> float:
         """Analog levels are multiples of one over this."""
+        top = 2**self._placed.program.cell_bits - 1
         widest = max(item.sum_bits for item in self._placed.program.matrices)
-        return float(2 ** (DOUBLE_BITS - widest - 2 - (RESPONSE_BITS if self._bent else 0)))
+        widest += ceil(log2(1 + self._level_zero / top))  # the levels' own conductance comes on top
+        exact = not self._device.terms() and self._device.drivers.none and self._device.wires.idle == "grounded"
+        return float(2 ** (DOUBLE_BITS - widest - 2 - (0 if exact else DRIVEN_BITS)))
 
     def _in_rram(self, crossbar: int) -> bool:
         """Tell whether a crossbar's cells are RRAM; no crossbar holds slices of both memories."""
-        block = self._placed.program.blocks[self._crossbars.on(crossbar)[0]]
+        block = self._placed.program.blocks[self._cells.crossbars.on(crossbar)[0]]
         item = self._placed.program.matrices[block["matrix"]]
         return item.weight_slices[block["weight_slice"]].memory is Memory.RRAM
+
+
+def whole(driven: Sums) -> Sums:
+    """Return what rows are driven with, rounded so that products are exact in any order."""
+    found: Sums = np.rint(driven * 2**DRIVEN_BITS) / 2**DRIVEN_BITS
+    return found

@@ -1,6 +1,6 @@
 """Digital correction of a die's columns: one multiply-add for each output, fitted on calibration samples.
 
-Each output n of each copy is read as gain_n * acc + offset_n, but for those that sense amplifiers compare. Both follow
+Each output n of each copy is read as gain_n * acc + offset_n, but for those that sense amplifiers compare. They follow
 by least squares from what the die gives and what it should give for the same inputs, layer after layer, each with its
 inputs as the corrected layers before leave them. So wires, drift and column offsets are corrected as far as they act
 alike on all inputs.
@@ -11,8 +11,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from rcompile.backends.chip import Chip, Die
+from rcompile.backends.chip import Chip
 from rcompile.backends.correction import copy_of_vector
+from rcompile.backends.die import Die
 from rcompile.backends.executor import Executor, Tensors
 from rcompile.backends.functional import Functional
 from rcompile.backends.mixed import Mixed
@@ -23,9 +24,10 @@ CALIBRATION_CALLS = 2**20
 
 
 class Correction(StrEnum):
-    """What is corrected: nothing, an offset of each output, or gain and offset."""
+    """What is corrected: nothing, a gain of each copy, an offset of each output, or gain and offset of each."""
 
     NONE = "none"
+    DRIFT = "drift"
     OFFSET = "offset"
     AFFINE = "affine"
 
@@ -55,7 +57,15 @@ class Fit:
             self._product[copy] += (x * y).sum(axis=0)
 
     def line(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return gains and offsets (copies, outputs); gain 1 where only the offset is corrected or nothing varies."""
+        """Return gains and offsets (copies, outputs); gain 1 where only the offset is corrected or nothing varies.
+
+        Against drift all outputs of a copy have one gain, no offset (Joshi et al., Nature Communications 2020).
+        """
+        if self._kind is Correction.DRIFT:
+            square, product = self._square.sum(axis=1, keepdims=True), self._product.sum(axis=1, keepdims=True)
+            gain = np.ones_like(square)
+            np.divide(product, square, out=gain, where=square > 0)
+            return np.broadcast_to(gain, self._square.shape), np.zeros_like(self._square)
         count = np.maximum(self._count, 1)
         x, y = self._found / count, self._wanted / count
         gain = np.ones_like(x)

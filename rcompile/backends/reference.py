@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from rcompile.backends.chip import Chip, Vectors
+from rcompile.backends.chip import Chip
 from rcompile.backends.correction import copy_of_vector, corrected
+from rcompile.backends.die import Vectors
 from rcompile.backends.reading import Readout, readouts
 from rcompile.ir.converter import convert
 from rcompile.ir.crossbar import CrossbarMatrix
@@ -115,39 +116,30 @@ class Reference:
             sums: (row partitions or 1, G, N, vectors), added to.
             which: of all vectors these are.
         """
-        kind = np.float64 if self.chip.analog else exact_float(item)
+        analog = self.chip.analog
+        kind = np.float64 if analog else exact_float(item)
         arrays = {readout.reading.crossbar for readout in group}
         arrays |= {readout.minus.crossbar for readout in group if readout.minus is not None}
-        cells: dict[int, Array] = {crossbar: self.chip.levels(crossbar).T.astype(kind) for crossbar in arrays}
+        height = self.placed.program.crossbar_rows
+        cells: dict[int, Array] = {c: self.chip.levels(c).T.astype(kind) for c in arrays if not analog}
         columns = {crossbar: columns_read(group, crossbar) for crossbar in arrays}
         for cycle, input_slice in enumerate(item.presented.slices):
             digits = input_slice.of(inputs)
             for turn, read in enumerate(reads(group, one_at_a_time=self.placed.takes_turns)):
                 this = Vectors(which.positions, (*which.read, cycle, turn))
                 found: dict[int, Array] = {}
-                for crossbar, values in cells.items():
-                    driven = driven_rows(item, read, crossbar, digits, input_slice, values.shape[1]).astype(kind)
-                    bent = self.chip.driven(crossbar, driven, input_slice.top)
-                    found[crossbar] = values @ bent
-                    if (
-                        bent is not driven
-                    ):  # level 0 is taken off for the digits, but conducts for what they are bent to
-                        found[crossbar] += self.chip.level_zero * (bent - driven).sum(axis=0)
-                        driven = bent
-                    self._add_noise(crossbar, found[crossbar], driven, columns[crossbar], this)
+                for crossbar in arrays:
+                    driven = driven_rows(item, read, crossbar, digits, input_slice, height).astype(kind)
+                    if analog:
+                        found[crossbar] = self.chip.sums(crossbar, driven, input_slice.top, columns[crossbar], this)
+                    else:
+                        found[crossbar] = cells[crossbar] @ driven
                 for readout, section in read:
                     reading = readout.reading
                     value = self._true_sums(item, readout, found, digits, (cycle, section), this)
                     part = readout.partition if len(sums) > 1 else 0
                     weight = float(reading.weight * input_slice.weight)
                     sums[part, reading.group, reading.outputs] += value * weight
-
-    def _add_noise(self, crossbar: int, sums: Array, driven: Array, columns: NDArray[np.intp], which: Vectors) -> None:
-        """Add read noise: that of independent cells, x^2 sigma^2 summed over the rows, is one draw a column."""
-        variance = self.chip.variance(crossbar)
-        if variance is not None:
-            spread = np.sqrt(variance[:, columns].T @ np.square(driven))
-            sums[columns] += spread * self.chip.noise(crossbar, columns, which.positions, *which.read)
 
     def _true_sums(
         self,
@@ -175,7 +167,7 @@ class Reference:
             return reading.true_sums(plain, digits, section, top_digit)
         if analog:
             own = reading.crossbar, reading.columns
-            plain = self.chip.converted(own, plain, (low, step), item.converter.widest, which)
+            plain = self.chip.converted(own, plain, (low, step), item.converter, which)
         value = reading.true_sums(convert(plain, low, step, origin, top, analog=analog), digits, section, top_digit)
         skipped = top == 0
         return np.where(skipped[:, None], value.dtype.type(0), value) if skipped.any() else value

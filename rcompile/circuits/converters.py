@@ -1,11 +1,19 @@
 """Errors of analog-to-digital converters: offset, gain, noise, and uneven codes.
 
 All in units of one code (LSB): the step of a conversion, in levels. Each converter has its own offset, gain and code
-widths; noise is drawn for each conversion.
+widths; noise is drawn for each conversion. Where codes come to be uneven differs by kind:
+
+- sar: binary weighted capacitors err, so that the widest steps stand where many bits change; `dnl_lsb` at mid-scale;
+- flash: every threshold is a comparator's own, and codes count those that are passed;
+- ramp: one ramp with uneven steps serves all columns of a crossbar;
+- others (tdc, integrate_and_fire, sense_amplifier): uneven steps that add up, each converter's own.
+
+Noise is that of a comparison; where codes are counts of events (tdc, integrate_and_fire), that of each event adds up.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +21,9 @@ from numpy.typing import NDArray
 from rcompile.fields import rule
 
 Sums = NDArray[np.float64]
+
+COUNTING = {"tdc", "integrate_and_fire"}
+"""Kinds whose codes count events."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +69,44 @@ class Converters:
         """Whether dies differ by them."""
         return any((self.offset_lsb, self.gain, self.noise_lsb, self.dnl_lsb))
 
-    def drawn(self, codes: int, rng: np.random.Generator) -> Errors:
-        """Return the errors of one converter of so many codes."""
+    def drawn(
+        self, codes: int, rng: np.random.Generator, kind: str = "", shared: np.random.Generator | None = None
+    ) -> Errors:
+        """Return the errors of one converter.
+
+        Args:
+            codes: that it has.
+            rng: draws what is its own.
+            kind: of converter.
+            shared: draws what it shares with those of the same crossbar.
+        """
         offset, gain = rng.standard_normal(2) * (self.offset_lsb, self.gain)
         if not (self.dnl_lsb or self.inl_lsb):
             return Errors(float(offset), float(gain), np.zeros(0))
         place = np.arange(codes) / max(codes - 1, 1)
-        steps = np.cumsum(self.dnl_lsb * rng.standard_normal(codes))
-        walked = steps - steps[0] - place * (steps[-1] - steps[0])  # end points are what offset and gain are about
-        return Errors(float(offset), float(gain), walked + 4 * self.inl_lsb * place * (1 - place))
+        uneven = self._uneven(codes, shared if kind == "ramp" and shared is not None else rng, kind)
+        uneven = uneven - uneven[0] - place * (uneven[-1] - uneven[0])  # end points are what offset and gain are about
+        return Errors(float(offset), float(gain), uneven + 4 * self.inl_lsb * place * (1 - place))
+
+    def _uneven(self, codes: int, rng: np.random.Generator, kind: str) -> NDArray[np.float64]:
+        """Return how far the threshold below each code is off."""
+        if kind == "sar":
+            bits = max((codes - 1).bit_length(), 1)
+            weights = 2.0 ** np.arange(bits)
+            unit = self.dnl_lsb / sqrt(weights.sum())
+            errors = unit * np.sqrt(weights) * rng.standard_normal(bits)
+            return ((np.arange(codes)[:, None] >> np.arange(bits)) & 1) @ errors
+        if kind == "flash":
+            ideal = np.arange(1.0, codes)
+            own = np.sort(ideal + self.dnl_lsb / sqrt(2) * rng.standard_normal(codes - 1))
+            return np.concatenate([[0.0], own - ideal])
+        return np.cumsum(self.dnl_lsb * rng.standard_normal(codes))
+
+    def noise_of(self, codes: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
+        """Return the standard deviation of conversions near some codes."""
+        if kind in COUNTING:
+            return self.noise_lsb * np.sqrt(np.maximum(codes, 0.0))
+        return np.full_like(codes, self.noise_lsb)
 
 
 def disturbed(sums: Sums, low: Sums, step: Sums, errors: Sequence[Errors], noise: Sums) -> Sums:

@@ -6,9 +6,15 @@ lies one segment of wire. Eliminating the word line of a row leaves an admittanc
 current f V into them; then the rows are eliminated from the far end on. Each elimination adds admittances, none is
 subtracted: what is lost to rounding is 1e-16 of a wire's conductance relative to a cell's, 1e-11 for 1 ohm and
 100 kohm.
+
+Where idle rows float instead, they take whatever voltage leaves them without current, and current sneaks through them
+from column to column. Which rows are idle depends on the input; the matrix of currents into rows says what they take.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
+from hashlib import blake2b
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +40,10 @@ class Wires:
     )
     sense: str = rule(str, "where bit lines are sensed", choices=("bottom", "top"), default="bottom", choice=True)
 
+    idle: str = rule(
+        str, "what rows that are not driven are", choices=("grounded", "floating"), default="grounded", choice=True
+    )
+
     @property
     def none(self) -> bool:
         """Whether there is no resistance."""
@@ -41,14 +51,43 @@ class Wires:
 
     def sensed(self, g: Siemens) -> Siemens:
         """Return (rows, columns): what a column senses for each volt of a row, with cells of g (rows, columns)."""
-        if self.none:
-            return g
+        return g if self.none else self.network(g)[0]
+
+    def network(self, g: Siemens) -> tuple[Siemens, Siemens]:
+        """Return what columns sense (rows, columns) and the current into rows (rows, rows), for each volt of a row.
+
+        The second is worked out for idle rows that float, else empty. The last few networks are kept: dies whose
+        conductances do not differ have the same.
+        """
+        key = (self, g.shape, blake2b(np.ascontiguousarray(g).tobytes()).digest())
+        found = KEPT.get(key)
+        if found is None:
+            found = self._solved(g)
+            KEPT.put(key, found)
+        return found
+
+    def _solved(self, g: Siemens) -> tuple[Siemens, Siemens]:
         turned = g[:, ::-1] if self.drive == "right" else g
         turned = turned[::-1] if self.sense == "top" else turned
         rows = [self._word_line(row) for row in turned]
-        found = self._bit_lines(rows)
-        found = found[::-1] if self.sense == "top" else found
-        return found[:, ::-1] if self.drive == "right" else found
+        sensed, ports = self._bit_lines(rows)
+        if self.sense == "top":
+            sensed, ports = sensed[::-1], ports[::-1, ::-1]
+        return sensed[:, ::-1] if self.drive == "right" else sensed, ports
+
+    def settled(self, ports: Siemens, volts: Siemens) -> Siemens:
+        """Return the voltages of rows (rows, inputs), where those at 0 float and take what leaves them no current."""
+        if self.idle == "grounded":
+            return volts
+        found = volts.copy()
+        connected = ports.diagonal() > 0
+        for column in range(volts.shape[1]):
+            driven = volts[:, column] != 0
+            floating = ~driven & connected
+            if driven.any() and floating.any():
+                into = ports[np.ix_(floating, driven)] @ volts[driven, column]
+                found[floating, column] = -np.linalg.solve(ports[np.ix_(floating, floating)], into)
+        return found
 
     def _word_line(self, g: Siemens) -> tuple[Siemens, Siemens]:
         """Return what a row is to the bit lines: admittance A (columns, columns), and current f for each volt."""
@@ -74,24 +113,80 @@ class Wires:
         found = solve_banded((1, 1), banded, np.column_stack([line, driven]), check_finite=False)
         return g[:, None] * found[:, :-1], g * found[:, -1]
 
-    def _bit_lines(self, rows: list[tuple[Siemens, Siemens]]) -> Siemens:
-        """Return the sensed currents (rows, columns) of word lines, from the one farthest from the sense amplifiers."""
+    def _bit_lines(self, rows: list[tuple[Siemens, Siemens]]) -> tuple[Siemens, Siemens]:
+        """Return the network of word lines, from the one farthest from the sense amplifiers on; see `network`."""
         count = len(rows[0][1])
         currents = np.stack([current for _, current in rows])
         if self.column_ohm == 0:
             if self.sense_ohm == 0:
-                return currents
+                return currents, self._ports(currents, np.zeros((len(rows), count, len(rows))))
             whole = sum((admittance for admittance, _ in rows), np.zeros((count, count)))
             sense = 1 / self.sense_ohm
-            return np.asarray(sense * np.linalg.solve(whole + sense * np.eye(count), currents.T).T)
+            volts = np.linalg.solve(whole + sense * np.eye(count), currents.T)
+            return np.asarray(sense * volts.T), self._ports(currents, np.broadcast_to(volts, (len(rows), *volts.shape)))
         wire, sense = 1 / self.column_ohm, 1 / (self.column_ohm + self.sense_ohm)
         seen = np.zeros((count, count))  # admittance of all rows so far, at the next node of the bit lines
         below = np.zeros((0, count))  # what of each of their volts arrives there
+        solved = []
         for number, (admittance, current) in enumerate(rows):
             onward = sense if number == len(rows) - 1 else wire
             seen = seen + (admittance + admittance.T) / 2
             below = np.vstack([below, current])
             factor = cho_factor(seen + onward * np.eye(count), lower=True, check_finite=False)
             found = cho_solve(factor, np.column_stack([seen, below.T]), check_finite=False)
+            if self.idle == "floating":
+                solved.append((factor, found[:, count:]))
             seen, below = onward * found[:, :count], onward * found[:, count:].T
-        return below
+        return below, self._ports(currents, self._volts(solved, wire)) if solved else np.zeros((0, 0))
+
+    def _volts(self, solved: list[tuple[tuple[Siemens, bool], Siemens]], wire: float) -> Siemens:
+        """Return the voltages of bit lines (rows, columns, driven rows): the elimination followed backwards."""
+        count = len(solved)
+        found = np.zeros((count, len(solved[0][1]), count))
+        for row in range(count - 1, -1, -1):
+            factor, own = solved[row]
+            found[row, :, : row + 1] = own
+            if row + 1 < count:
+                found[row] += wire * cho_solve(factor, found[row + 1], check_finite=False)
+        return found
+
+    def _ports(self, currents: Siemens, volts: Siemens) -> Siemens:
+        """Return the current into each row, from that at grounded columns and from the columns' voltages."""
+        if self.idle == "grounded":
+            return np.zeros((0, 0))
+        found: Siemens = np.diag(currents.sum(axis=1)) - np.einsum("rc,rck->rk", currents, volts)
+        return found
+
+
+class Kept:
+    """Networks that were solved, the latest of them, up to a number of bytes.
+
+    Args:
+        limit_bytes: that they may take.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit, self._bytes = limit_bytes, 0
+        self._found: OrderedDict[object, tuple[Siemens, Siemens]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: object) -> tuple[Siemens, Siemens] | None:
+        """Return a network, or None."""
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+            return self._found.get(key)
+
+    def put(self, key: object, found: tuple[Siemens, Siemens]) -> None:
+        """Keep a network, and let go of those that were not asked for the longest."""
+        with self._lock:
+            if key not in self._found:
+                self._found[key] = found
+                self._bytes += sum(part.nbytes for part in found)
+            while self._bytes > self._limit and len(self._found) > 1:
+                _, oldest = self._found.popitem(last=False)
+                self._bytes -= sum(part.nbytes for part in oldest)
+
+
+KEPT = Kept(2**28)
+"""Those of this process: about 2,000 of 128 x 128."""

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from rcompile.api import program_file
 from rcompile.compiler import blamed
-from rcompile.devices import Device
+from rcompile.devices import IDEAL, Device
+from rcompile.devices.device import CIRCUITS
 from rcompile.devices.load import DEVICE
 from rcompile.errors import Origin, VerificationFailed
 from rcompile.frontend.load import Source, load
@@ -102,8 +103,8 @@ def target_text(target: Target) -> str:
 def device_text(device: Device) -> str:
     """Return a device as a file that rcompile reads, each field with its meaning."""
     found = device.as_dict()
-    there = ["cell", *device.models, *([] if device.wires.none else ["wires"])]
-    there += [] if device.converters.none else ["converters"]
+    ideal = {name: getattr(IDEAL, name) for name in CIRCUITS}
+    there = ["cell", *device.models, *(name for name in CIRCUITS if getattr(device, name) != ideal[name])]
     return file_text(DEVICE, device, {section: found[section] for section in there})
 
 

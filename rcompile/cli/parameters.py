@@ -35,7 +35,7 @@ UntilCi = Annotated[
 ]
 At = Annotated[str | None, Parameter(help="Times after writing to measure the accuracy at as well: 1s,1h,1day,1year.")]
 Correct = Annotated[
-    Literal["none", "offset", "affine"],
+    Literal["none", "drift", "offset", "affine"],
     Parameter(
         help="Correct each output of the dies digitally, by an offset or gain and offset, as --calibration fits."
     ),

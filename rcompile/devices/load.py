@@ -1,10 +1,13 @@
 """Read devices: NAME, NAME@TIME, NAME?SECTION.FIELD=VALUE&..., or a .toml file in place of the name."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
-from rcompile.circuits.converters import Converters
 from rcompile.circuits.wires import Wires
-from rcompile.devices.device import NO_ERRORS, NO_WIRES, Device
+from rcompile.devices.device import CIRCUITS, Device
+from rcompile.devices.measured import Measured
 from rcompile.devices.model import Cell, Model
 from rcompile.devices.models import MODELS
 from rcompile.errors import UsageError
@@ -13,7 +16,7 @@ from rcompile.toml_file import Kind, TomlFile
 DEVICE = Kind(
     name="device",
     package="rcompile.devices",
-    sections={"cell": Cell, **MODELS, "wires": Wires, "converters": Converters},
+    sections={"cell": Cell, **MODELS, **CIRCUITS},
     always=("cell",),
     option="?",
     shown="`rcompile devices hfo2_1t1r`",
@@ -56,26 +59,46 @@ def resolve_device(text: str) -> Device:
     source = TomlFile(DEVICE, content, file, overrides_of(changes))
     found = source.content()
     cell: Cell = found.sections.pop("cell")
-    wires: Wires = found.sections.pop("wires", NO_WIRES)
-    converters: Converters = found.sections.pop("converters", NO_ERRORS)
+    circuits = {section: found.sections.pop(section) for section in CIRCUITS if section in found.sections}
     models: dict[str, Model] = found.sections
+    if isinstance(table := models.get("measured"), Measured):
+        models["measured"] = replace(table, file=str(Path(file).parent / table.file))
     if cell.g_max_s <= cell.g_min_s:
         source.mistake("cell.g_max_s", f"must be larger than cell.g_min_s ({cell.g_min_s:g} S), is {cell.g_max_s:g}")
     for section, model in models.items():
         for key, problem in model.contradictions(cell):
             source.mistake(f"{section}.{key}", problem)
+    for section, problem in exclusive(cell, models, circuits):
+        source.mistake(section, problem)
     source.finish()
     return Device(
         name=f"{found.name}?{changes}" if changes else found.name,
         summary=found.summary,
         cell=cell,
         models=models,
-        wires=wires,
-        converters=converters,
+        **circuits,
         age_s=seconds(time) if time else 0.0,
         sources=found.sources,
         assumed_fields=found.assumed,
     )
+
+
+def exclusive(cell: Cell, models: dict[str, Model], circuits: dict[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield (section, what is wrong) where sections do not go together."""
+    bent = [section for section, model in models.items() if model.terms(cell)]
+    for other in bent[1:]:
+        yield other, f"and {bent[0]} both say how current depends on voltage: leave one of them out"
+    for lines in ("wires", "gated"):
+        if bent and lines in circuits:
+            yield bent[0], f"bends currents, and {lines} are solved for cells that are ohmic: leave one of them out"
+    if {"wires", "gated"} <= set(circuits):
+        yield "gated", "and wires both say how lines run: leave one of them out"
+    wires = circuits.get("wires")
+    if isinstance(wires, Wires) and wires.idle == "floating" and wires.drive == "both":
+        yield "wires.idle", "must be grounded where rows are driven at both ends"
+    written = [section for section in ("measured", "exp_step", "soft_bounds", "write_verify") if section in models]
+    for other in written[1:]:
+        yield other, f"and {written[0]} both say how cells are written: leave one of them out"
 
 
 def overrides_of(text: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What a non-ideality is: what it does to a cell's conductance at each of the three moments when it can act."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,6 +24,37 @@ class Cell:
     def span_s(self) -> float:
         """From level 0 to the highest level."""
         return self.g_max_s - self.g_min_s
+
+
+@dataclass(frozen=True)
+class Term:
+    """A summand of the current of a cell that is not ohmic: voltage(share of the read voltage) x conductance(G).
+
+    All terms add up to G at the read voltage, and to nothing at 0.
+    """
+
+    voltage: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    conductance: Callable[[Siemens], Siemens]
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What writing a cell takes on average; 0 where it is not known.
+
+    Attributes:
+        pulses: until it is accepted.
+        energy_j: of them.
+        time_s: of them, and of the reads between.
+    """
+
+    pulses: float
+    energy_j: float
+    time_s: float
+
+
+def as_it_is(g: Siemens) -> Siemens:
+    """Return the conductance itself: the only term of a current that is a function of the voltage times G."""
+    return g
 
 
 class Model:
@@ -52,20 +83,29 @@ class Model:
         del cell, rng
         return g
 
+    def writing(self, cell: Cell) -> Writing | None:
+        """Return what writing a cell takes; None where this model does not say it."""
+        del cell
+        return None
+
     def drift(self, g: Siemens, seconds: float, cell: Cell, rng: np.random.Generator) -> Siemens:
         """Return conductances some seconds after they were written; 0: at once."""
         del seconds, cell, rng
         return g
 
-    def stick(self, g: Siemens, cell: Cell, rng: np.random.Generator) -> Siemens:
-        """Return conductances with those of cells that obey neither writing nor time."""
-        del cell, rng
+    def stick(self, g: Siemens, writes: int, cell: Cell, rng: np.random.Generator) -> Siemens:
+        """Return conductances with those of cells that obey neither writing nor time, after so many writes."""
+        del writes, cell, rng
         return g
 
-    def response(self, share: NDArray[np.float64], cell: Cell) -> NDArray[np.float64] | None:
-        """Return the current at shares of the read voltage, relative to that at it; None where it is proportional."""
-        del share, cell
-        return None
+    def series(self, g: Siemens) -> Siemens:
+        """Return the conductances of cells with what is in series with them."""
+        return g
+
+    def terms(self, cell: Cell) -> tuple[Term, ...]:
+        """Return what the current at any voltage is made of; () where it is proportional to the voltage."""
+        del cell
+        return ()
 
     def read_sigma(self, g: Siemens, cell: Cell) -> Siemens | None:
         """Return the standard deviation of each read, in siemens; None where reads are exact."""

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rcompile.devices.model import Cell, Model
+from rcompile.devices.model import Cell, Model, Term, as_it_is
 from rcompile.fields import rule
 
 
@@ -23,7 +22,7 @@ class Sinh(Model):
         """Not at all."""
         return False
 
-    def response(self, share: NDArray[np.float64], cell: Cell) -> NDArray[np.float64]:
-        """Return the current at shares of V_read, relative to that at V_read."""
-        found: NDArray[np.float64] = np.sinh(share * cell.read_v / self.v0_v) / np.sinh(cell.read_v / self.v0_v)
-        return found
+    def terms(self, cell: Cell) -> tuple[Term, ...]:
+        """Return the only one."""
+        top = cell.read_v / self.v0_v
+        return (Term(lambda share: np.sinh(share * top) / np.sinh(top), as_it_is),)

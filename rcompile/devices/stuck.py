@@ -24,8 +24,9 @@ class Stuck(Model):
         if self.at_g_min + self.at_g_max > 1:
             yield "at_g_max", f"and stuck.at_g_min must add up to at most 1, are {self.at_g_min + self.at_g_max:g}"
 
-    def stick(self, g: Siemens, cell: Cell, rng: np.random.Generator) -> Siemens:
+    def stick(self, g: Siemens, writes: int, cell: Cell, rng: np.random.Generator) -> Siemens:
         """Overwrite stuck cells."""
+        del writes
         drawn = rng.random(g.shape)
         low = np.where(drawn < self.at_g_min, cell.g_min_s, g)
         high = (drawn >= self.at_g_min) & (drawn < self.at_g_min + self.at_g_max)

@@ -5,7 +5,7 @@ from math import erf, sqrt
 
 import numpy as np
 
-from rcompile.devices.model import Cell, Model, Siemens
+from rcompile.devices.model import Cell, Model, Siemens, Writing
 from rcompile.fields import rule
 
 
@@ -21,6 +21,10 @@ class WriteVerify(Model):
     pulses: int = rule(int, "most pulses for a cell", low=1, high=10_000)
     pulse_j: float = rule(
         float, "energy of a pulse; 0: not known", unit="J", low=0.0, high=1.0, default=0.0, choice=True
+    )
+
+    pulse_s: float = rule(
+        float, "time of a pulse and its read; 0: not known", unit="s", low=0.0, high=1.0, default=0.0, choice=True
     )
 
     def program(self, g: Siemens, cell: Cell, rng: np.random.Generator) -> Siemens:
@@ -39,3 +43,9 @@ class WriteVerify(Model):
         """Mean pulses of a cell: of a geometric law that ends at the most."""
         accepted = erf(self.tolerance / self.sigma / sqrt(2)) if self.sigma else 1.0
         return (1 - (1 - accepted) ** self.pulses) / accepted if accepted else float(self.pulses)
+
+    def writing(self, cell: Cell) -> Writing:
+        """Return what writing a cell takes on average."""
+        del cell
+        pulses = self.expected_pulses
+        return Writing(pulses, pulses * self.pulse_j, pulses * self.pulse_s)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from rcompile.devices import Device
-from rcompile.devices.write_verify import WriteVerify
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import Memory
 from rcompile.ir.graph import Value
@@ -243,19 +242,21 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo], device: Device) -
 
 def programming(placed: PlacedProgram, cells: int, device: Device) -> Programming:
     """Describe what writing costs, as far as the device says how it is written."""
-    writing = device.models.get("write_verify")
+    said = (model.writing(device.cell) for model in device.models.values())
+    writing = next((found for found in said if found is not None), None)
     in_rram = sum(
         item.cells * sum(s.memory is Memory.RRAM for s in item.weight_slices) // len(item.weight_slices)
         for item in placed.program.matrices
     )
-    pulses = round(in_rram * writing.expected_pulses) if isinstance(writing, WriteVerify) else None
-    energy = pulses * writing.pulse_j if isinstance(writing, WriteVerify) and pulses is not None else 0.0
+    blocks = placed.program.blocks
+    areas = placed.program.heights() * (blocks["column_stop"] - blocks["column_start"])
+    busiest = int(np.bincount(placed.places["crossbar"], weights=areas).max())
     return Programming(
         cells=cells,
         cells_per_repetition=rewritten(placed),
-        pulses=pulses,
-        time_s=None,
-        energy_j=energy or None,
+        pulses=round(in_rram * writing.pulses) if writing else None,
+        time_s=(writing.time_s * busiest or None) if writing else None,
+        energy_j=(writing.energy_j * in_rram or None) if writing else None,
         lifetime_s=None,
     )
 

@@ -171,8 +171,9 @@ class Programming(msgspec.Struct, frozen=True, kw_only=True):
     """What writing the weights costs.
 
     cells: written once, at installation. cells_per_repetition: written again each time that all rounds are run, for a
-    batch of inferences of any size; 0 for one round. pulses, energy_j: of the installation, where the device says how
-    it is written (write_verify); expected ones.
+    batch of inferences of any size; 0 for one round. pulses, energy_j, time_s: of the installation, where the
+    device says how it is written (write_verify, exp_step, soft_bounds); expected ones, all crossbars at the same time
+    and the cells of each one after the other.
     """
 
     cells: int

@@ -29,6 +29,13 @@ class Crossbar:
     spare_columns: int = rule(
         int, "columns beside the others that can replace faulty ones", low=0, high=4096, default=0, choice=True
     )
+    reference_column: bool = rule(
+        bool,
+        "one more column of cells at level 0, whose current is taken off that of the others; else what level 0 gives "
+        "is computed from the inputs",
+        default=False,
+        choice=True,
+    )
     sharing: str = rule(
         str,
         "what may share a crossbar: groups of a layer; any layers, on rows and columns of their own; any, on cells of "

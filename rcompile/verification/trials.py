@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from rcompile.backends.chip import Die
 from rcompile.backends.compensation import Correction, engine_on
+from rcompile.backends.die import Die
 from rcompile.backends.executor import Engine, Executor
 from rcompile.backends.functional import Functional
 from rcompile.devices import IDEAL, Device, resolve_device
@@ -95,8 +95,7 @@ class Conditions:
     @property
     def count(self) -> int:
         """Dies that differ: one where nothing is drawn."""
-        drawn = any(model.draws for model in self.device.models.values()) or self.device.converters.draws
-        return self.trials if drawn else 1
+        return self.trials if self.device.draws else 1
 
     def require_samples(self, *, given: bool) -> None:
         """Refuse corrections without calibration samples to fit them on."""
@@ -104,6 +103,24 @@ class Conditions:
             raise UsageError(
                 f"--correct {self.correct} is fitted on calibration samples",
                 hint="name some: --calibration FILE.npz",
+            )
+
+    def require_target(self, target: Target) -> None:
+        """Refuse targets that the device's circuit cannot serve."""
+        if self.device.gated is None:
+            return
+        inputs = target.inputs
+        if inputs.encoding != "pulse_width" and inputs.dac_bits > 1:
+            raise UsageError(
+                f"{self.device.name} switches rows on and off ([gated]), {target.name} drives them with voltages of "
+                f"{inputs.dac_bits} bits",
+                hint="--set inputs.dac_bits=1, or --set inputs.encoding=pulse_width",
+            )
+        if target.weights.sign == "differential_rows":
+            raise UsageError(
+                f"{self.device.name} switches rows on and off ([gated]), {target.name} drives pairs of rows with "
+                "opposite voltages",
+                hint="another sign scheme, for example --set weights.sign=differential_columns",
             )
 
     def dies(self, target: Target) -> list[Die]:
@@ -116,6 +133,7 @@ class Conditions:
             seed=self.seed,
             pulses=target.inputs.encoding == "pulse_width",
             converters=target.adc.per_crossbar,
+            reference_column=target.crossbar.reference_column,
         )
         return [replace(first, device=replace(self.device, age_s=age)) for age in ages]
 
@@ -138,7 +156,7 @@ def conditions_of(
         trials: how many dies, at most.
         until_ci: half width of the interval of the mean that suffices.
         at: times after writing, as 1day.
-        correct: none, offset or affine.
+        correct: none, drift, offset or affine.
         seed: of all random draws.
 
     Raises:

@@ -119,8 +119,9 @@ def verify_file(
 
 
 def target_of(compiled: Compiled, conditions: Conditions) -> Target:
-    """Return the target of a program, which a fault map must fit."""
+    """Return the target of a program, which a fault map and a circuit must fit."""
     target = from_dict(compiled.target)
+    conditions.require_target(target)
     if conditions.faults is not None:
         conditions.faults.require_on(target.positions, *target.lines)
     return target

@@ -79,3 +79,44 @@ def test_a_missing_code_is_never_given():
     codes = codes_of(Errors(0.0, 0.0, nonlinearity))
     assert 100 not in codes
     assert (np.diff(codes) >= 0).all()
+
+
+def test_capacitors_make_the_widest_error_where_most_bits_change():
+    """SAR: the step at mid-scale has the spread configured, those around it less and less."""
+    drawn = [Converters(dnl_lsb=0.2).drawn(256, np.random.default_rng(seed), "sar") for seed in range(4000)]
+    steps = np.array([np.diff(errors.nonlinearity) for errors in drawn]).std(axis=0)
+    assert steps[127] == pytest.approx(0.2, rel=0.04)  # from 01111111 to 10000000
+    assert steps[63] == pytest.approx(0.2 / 2**0.5, rel=0.05)
+    assert steps[0] < 0.2 / 10
+    dnl = [measured(errors)[1][126] for errors in drawn[:400]]
+    assert np.std(dnl) == pytest.approx(0.2, rel=0.1)
+
+
+def test_comparators_of_a_flash_converter_err_one_by_one():
+    """Steps have the spread configured, but errors do not add up along the codes."""
+    drawn = [Converters(dnl_lsb=0.1).drawn(256, np.random.default_rng(seed), "flash") for seed in range(40)]
+    dnl = np.array([measured(errors)[1] for errors in drawn])
+    inl = np.array([measured(errors)[0] for errors in drawn])
+    assert dnl.std() == pytest.approx(0.1, rel=0.03)
+    assert inl[:, 100:150].std() < 0.15
+    walked = [Converters(dnl_lsb=0.1).drawn(256, np.random.default_rng(seed), "tdc") for seed in range(40)]
+    assert np.array([measured(errors)[0] for errors in walked])[:, 100:150].std() > 0.4
+    assert (np.diff(drawn[0].nonlinearity + np.arange(256)) >= 0).all()
+
+
+def test_columns_that_share_a_ramp_share_its_steps():
+    def drawn(own, kind):
+        generators = np.random.default_rng(own), np.random.default_rng(99)
+        return Converters(offset_lsb=1.0, dnl_lsb=0.1).drawn(64, generators[0], kind, generators[1])
+
+    np.testing.assert_array_equal(drawn(1, "ramp").nonlinearity, drawn(2, "ramp").nonlinearity)
+    assert drawn(1, "ramp").offset != drawn(2, "ramp").offset
+    assert (drawn(1, "tdc").nonlinearity != drawn(2, "tdc").nonlinearity).any()
+
+
+def test_noise_of_counts_adds_up():
+    codes = np.array([0.0, 4.0, 100.0])
+    errors = Converters(noise_lsb=0.1)
+    np.testing.assert_allclose(errors.noise_of(codes, "sar"), 0.1)
+    for kind in ("tdc", "integrate_and_fire"):
+        np.testing.assert_allclose(errors.noise_of(codes, kind), [0.0, 0.2, 1.0])

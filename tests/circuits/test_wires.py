@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import splu
 
-from rcompile.circuits.wires import Wires
+from rcompile.circuits.wires import Kept, Wires
 
 
 def nodal(g: np.ndarray, wires: Wires) -> np.ndarray:
@@ -108,13 +108,96 @@ def test_what_a_passive_network_obeys(seed, rows, columns, ohms, drive):
     assert wires.sensed(more)[i, j] > found[i, j]
 
 
-def test_currents_are_conserved():
-    """What the drivers give is what the columns sense: with one driven row, the others take a part to ground."""
-    wires, g = Wires(1.0, 1.0, 10.0, 10.0), cells(6, 5)
-    found = wires.sensed(g)
-    whole = found.sum()  # all rows at one volt: nothing flows between rows' drivers
-    assert found.sum(axis=0).sum() == pytest.approx(whole)
-    assert whole < g.sum()
+OHMS = [(1.0, 1.0, 10.0, 10.0), (0.0, 3.0, 50.0, 20.0), (2.0, 0.0, 5.0, 20.0), (0.0, 0.0, 30.0, 0.0)]
+
+
+@pytest.mark.parametrize("ohms", OHMS)
+@pytest.mark.parametrize("sense", ["bottom", "top"])
+def test_currents_are_conserved(ohms, sense):
+    """Whatever voltages rows have: what runs into them, out of those at ground too, is what columns sense."""
+    sensed, ports = Wires(*ohms, sense=sense, idle="floating").network(cells(9, 7))
+    np.testing.assert_allclose(ports.sum(axis=0), sensed.sum(axis=1), rtol=1e-10)
+    np.testing.assert_allclose(ports, ports.T, rtol=1e-9, atol=1e-15)  # reciprocity
+    assert (np.linalg.eigvalsh(ports) > 0).all()  # passivity
+
+
+@pytest.mark.parametrize("ohms", OHMS)
+@pytest.mark.parametrize("drive", ["left", "right"])
+@pytest.mark.parametrize("sense", ["bottom", "top"])
+def test_floating_rows_are_rows_without_a_driver(ohms, drive, sense):
+    """What they take is what a network gives in which nothing but cells ties them."""
+    wires = Wires(*ohms, drive=drive, sense=sense, idle="floating")
+    g = 10 ** np.random.default_rng(3).uniform(-6, -3, (9, 7))
+    g[4] = 0  # an unused row
+    volts = np.array([[0.2, 0, 0, 0.1, 0, 0, 0.2, 0, 0], [0] * 9, [0.2] * 9, [0, 0, 0, 0, 0.2, 0, 0, 0.2, 0]]).T
+    sensed, ports = wires.network(g)
+    found = sensed.T @ wires.settled(ports, volts)
+    tiny = 1e-5  # in place of zero resistances, for the nodal solve
+    near = [ohm or tiny for ohm in ohms]
+    for vector, own in enumerate(volts.T):
+        idle = own == 0
+        # a driver that is cut off is one of endless resistance: its row is solved with a source that changes nothing
+        expected = sum(
+            (nodal_with_drivers(g, near, drive, sense, cut=idle)[row] * own[row] for row in np.flatnonzero(~idle)),
+            np.zeros(7),
+        )
+        np.testing.assert_allclose(found[:, vector], expected, rtol=1e-4 if 0.0 in ohms else 1e-9, atol=1e-15)
+
+
+def nodal_with_drivers(g, ohms, drive, sense, cut):
+    """Currents (rows, columns) for one volt on each row, where the drivers of some rows are cut off."""
+    row_ohm, column_ohm, driver_ohm, sense_ohm = ohms
+    rows, columns = g.shape
+    y = np.zeros((2 * rows * columns, 2 * rows * columns))
+
+    def join(a, b, siemens):
+        y[[a, b], [a, b]] += siemens
+        y[[a, b], [b, a]] -= siemens
+
+    word = np.arange(rows * columns).reshape(rows, columns)
+    bit = word + rows * columns
+    into = np.zeros((len(y), rows))
+    for i in range(rows):
+        for j in range(columns):
+            join(word[i, j], bit[i, j], g[i, j] or 1e-15)
+            if j + 1 < columns:
+                join(word[i, j], word[i, j + 1], 1 / row_ohm)
+            if i + 1 < rows:
+                join(bit[i, j], bit[i + 1, j], 1 / column_ohm)
+        if not cut[i]:
+            node, driver = word[i, 0 if drive == "left" else columns - 1], 1 / (row_ohm + driver_ohm)
+            y[node, node] += driver
+            into[node, i] = driver
+    end = bit[-1 if sense == "bottom" else 0]
+    sensed = 1 / (column_ohm + sense_ohm)
+    y[end, end] += sensed
+    return sensed * np.linalg.solve(y, into)[end].T
+
+
+def test_networks_are_solved_once(monkeypatch):
+    """Dies whose conductances are alike have the same network."""
+    solved = []
+    monkeypatch.setattr(Wires, "_solved", lambda *args: solved.append(args) or (np.zeros((3, 3)), np.zeros((0, 0))))
+    g = cells(3, 3, seed=99)
+    for wires, own in (
+        (Wires(1.5, 1.0), g),
+        (Wires(1.5, 1.0), g.copy()),
+        (Wires(1.5, 1.1), g),
+        (Wires(1.5, 1.0), 2 * g),
+    ):
+        wires.sensed(own)
+    assert len(solved) == 3
+
+
+def test_networks_that_were_not_asked_for_are_let_go():
+    kept = Kept(3 * 80)
+    networks = {key: (np.zeros(10), np.zeros(0)) for key in "abcd"}
+    for key in "abc":
+        kept.put(key, networks[key])
+    assert kept.get("a") is networks["a"]
+    kept.put("d", networks["d"])
+    assert kept.get("b") is None
+    assert all(kept.get(key) is networks[key] for key in "acd")
 
 
 def test_drops_grow_with_size_and_fall_with_the_resistance_of_cells():

@@ -5,24 +5,35 @@ from math import exp, log
 
 import numpy as np
 import pytest
+from non_idealities import AT_LEVELS, EXACT_TABLE, NOTHING
 from scipy import stats
 
 from rcompile.devices import IDEAL, list_devices, resolve_device
+from rcompile.devices.access import Access
+from rcompile.devices.exp_step import ExpStep
+from rcompile.devices.flicker import Flicker
 from rcompile.devices.load import seconds
 from rcompile.devices.log_relaxation import LogRelaxation
 from rcompile.devices.lognormal import Lognormal
+from rcompile.devices.measured import Measured
+from rcompile.devices.measured_iv import MeasuredIv
 from rcompile.devices.model import Cell, Model
 from rcompile.devices.models import MODELS
 from rcompile.devices.normal import Normal
 from rcompile.devices.polynomial import Polynomial
 from rcompile.devices.power_drift import PowerDrift
+from rcompile.devices.read_disturb import ReadDisturb
 from rcompile.devices.read_noise import ReadNoise
 from rcompile.devices.relaxation import Relaxation
+from rcompile.devices.retention import Retention
+from rcompile.devices.selector import Selector
 from rcompile.devices.sinh import Sinh
+from rcompile.devices.soft_bounds import SoftBounds
 from rcompile.devices.states import States
 from rcompile.devices.streams import Moment, Streams
 from rcompile.devices.stuck import Stuck
 from rcompile.devices.telegraph import Telegraph
+from rcompile.devices.wear import Wear
 from rcompile.devices.write_verify import WriteVerify
 from rcompile.errors import UsageError
 
@@ -85,7 +96,7 @@ def test_states_are_the_nearest_ones():
 
 
 def test_stuck_cells_have_their_shares_and_their_conductances():
-    found = Stuck(0.02, 0.05).stick(written(5e-5), CELL, rng())
+    found = Stuck(0.02, 0.05).stick(written(5e-5), 1, CELL, rng())
     assert (found == CELL.g_min_s).mean() == pytest.approx(0.02, rel=0.02)
     assert (found == CELL.g_max_s).mean() == pytest.approx(0.05, rel=0.02)
     assert (found == 5e-5).mean() == pytest.approx(0.93, rel=0.02)
@@ -168,37 +179,35 @@ def test_telegraph_noise_has_its_share_and_its_two_states():
     assert both == pytest.approx(0.3 * 0.25**2, rel=0.05)  # the same cells jump, each time anew
 
 
-NOTHING = {
-    "states": States(count=4),  # at the levels themselves
-    "normal": Normal(0.0),
-    "polynomial": Polynomial((0.0,)),
-    "lognormal": Lognormal(0.0),
-    "stuck": Stuck(),
-    "power_drift": PowerDrift(0.0),
-    "log_relaxation": LogRelaxation(0.0, 0.0, 0.0),
-    "relaxation": Relaxation((1.0,), (0.0,), (0.0,), (0.0,), (0.0,), (0.0,)),
-    "read_noise": ReadNoise(0.0),
-    "sinh": Sinh(1e6),
-    "write_verify": WriteVerify(0.0, 0.01, 5),
-    "telegraph": Telegraph(0.0, 0.5),
-}
-"""Each model with no strength."""
-
-
 def test_each_model_is_known_here():
-    assert set(NOTHING) == set(MODELS)
+    assert {**NOTHING, **AT_LEVELS}.keys() == MODELS.keys() == STRONG.keys()
 
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_a_model_without_strength_changes_no_level(name):
-    model = NOTHING[name]
+    model, near = (NOTHING[name], 1e-15) if name in NOTHING else (AT_LEVELS[name], 1e-2)
     levels = np.tile(CELL.g_min_s + np.arange(4) * CELL.span_s / 3, (5, 1))
-    np.testing.assert_allclose(model.program(levels, CELL, rng()), levels, rtol=1e-15)
-    np.testing.assert_allclose(model.drift(levels, 1e6, CELL, rng()), levels, rtol=1e-15)
-    np.testing.assert_array_equal(model.stick(levels, CELL, rng()), levels)
+    np.testing.assert_allclose(model.program(levels, CELL, rng()), levels, rtol=near)
+    np.testing.assert_allclose(model.drift(levels, 1e6, CELL, rng()), levels, rtol=1e-13)
+    np.testing.assert_array_equal(model.stick(levels, 1, CELL, rng()), levels)
+    np.testing.assert_array_equal(model.series(levels), levels)
     sigma = model.read_sigma(levels, CELL)
     assert sigma is None or not sigma.any()
+    share = np.linspace(-1, 1, 9)
+    if terms := model.terms(CELL):
+        current = sum(term.voltage(share)[:, None] * term.conductance(levels[0]) for term in terms)
+        np.testing.assert_allclose(current, share[:, None] * levels[0], rtol=1e-9, atol=1e-20)
 
+
+STEPS = {
+    "dw": 0.2, "up_down": 0.3, "cycle": 0.3, "cell_steps": 0.3, "upper_spread": 0.2, "lower_spread": 0.2,
+    "write_noise": 0.3, "tolerance": 0.1, "pulses": 60, "pulse_j": 1e-12, "pulse_s": 1e-7,
+}  # fmt: skip
+OTHER_STEPS = {
+    "dw": 0.1, "up_down": -0.3, "cycle": 0.1, "cell_steps": 0.1, "upper_spread": 0.0, "lower_spread": 0.0,
+    "write_noise": 0.1, "tolerance": 0.3, "pulses": 5, "pulse_j": 2e-12, "pulse_s": 2e-7,
+}  # fmt: skip
+SPREAD_TABLE = EXACT_TABLE.with_name("spread.csv")
 
 STRONG = {
     "states": (States(count=4), {"count": 3, "listed_s": None}),
@@ -211,7 +220,29 @@ STRONG = {
     "relaxation": (RELAXATION, {"times_s": (2.0, 86400.0), **{f"c{k}": (1.0, 3.0) for k in range(5)}}),
     "read_noise": (ReadNoise(0.1, "value"), {"sigma": 0.2, "of": "g_max"}),
     "sinh": (Sinh(0.1), {"v0_v": 0.2}),
-    "write_verify": (WriteVerify(0.2, 0.1, 4, 1e-12), {"sigma": 0.3, "tolerance": 0.05, "pulses": 1, "pulse_j": 2e-12}),
+    "measured_iv": (
+        MeasuredIv((1e-3, 5e-3), (1e-2, 5e-2), 1e-5, 9e-5),
+        {"a2": (0.0,), "a3": (0.0,), "from_s": 4e-5, "to_s": 5e-5},
+    ),
+    "selector": (Selector(0.05), {"threshold_v": 0.1}),
+    "access": (Access(1e3), {"ohm": 1e4}),
+    "exp_step": (
+        ExpStep(**STEPS, a_up=-1.0, a_down=0.1, gamma_up=1.0, gamma_down=0.5, slope=-0.5, shift=-0.4),
+        {**OTHER_STEPS, "a_up": 0.1, "a_down": 0.3, "gamma_up": 2.0, "gamma_down": 1.0, "slope": -0.1, "shift": 0.4},
+    ),
+    "soft_bounds": (SoftBounds(**STEPS), OTHER_STEPS),
+    "measured": (Measured(str(SPREAD_TABLE)), {"file": str(EXACT_TABLE)}),
+    "wear": (Wear(1e6, 1.5, 5e5, 0.5), {"endurance": 2e6, "shape": 1.0, "writes": 1e6, "at_g_max": 1.0}),
+    "retention": (Retention(1e3, 0.7, 0.1), {"tau_s": 2e3, "beta": 1.0, "sigma": 0.5, "to": "g_max"}),
+    "read_disturb": (
+        ReadDisturb(10.0, 1e4, 0.7, 0.1),
+        {"reads_per_s": 20.0, "reads": 2e4, "beta": 1.0, "sigma": 0.5, "to": "g_min"},
+    ),
+    "flicker": (Flicker(0.1, 1e-6, 1.0), {"sigma": 0.2, "read_s": 1e-5, "hold_s": 10.0, "of": "log10"}),
+    "write_verify": (
+        WriteVerify(0.2, 0.1, 4, 1e-12, 1e-7),
+        {"sigma": 0.3, "tolerance": 0.05, "pulses": 1, "pulse_j": 2e-12, "pulse_s": 1e-6},
+    ),
     "telegraph": (Telegraph(0.2, 0.1), {"share": 0.4, "amplitude": 0.2, "high": 0.1}),
 }
 
@@ -220,10 +251,11 @@ def effect(model: Model) -> list:
     """All that a model does to some conductances."""
     g = np.tile(np.linspace(CELL.g_min_s, CELL.g_max_s, 40), (40, 1))
     sigma = model.read_sigma(g, CELL)
-    found = [model.program(g, CELL, rng()), model.drift(g, 1000.0, CELL, rng()), model.stick(g, CELL, rng()), sigma]
-    found.append(model.response(np.linspace(0, 1, 8), CELL))
-    costs = (model.expected_pulses, model.pulse_j) if isinstance(model, WriteVerify) else ()
-    return [None if array is None else array.tolist() for array in found] + [costs]
+    found = [model.program(g, CELL, rng()), model.drift(g, 1000.0, CELL, rng()), model.stick(g, 1, CELL, rng()), sigma]
+    found.append(model.series(g))
+    for term in model.terms(CELL):
+        found += [term.voltage(np.linspace(0, 1, 8)), term.conductance(g)]
+    return [None if array is None else array.tolist() for array in found] + [model.writing(CELL)]
 
 
 @pytest.mark.parametrize("name", list(MODELS))

@@ -1,0 +1,156 @@
+"""Programs on dies whose circuits err: gated and floating rows, reference columns, drivers, amplifiers, refresh."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_dies import CELL, device, program_for
+
+from rcompile.backends.chip import Chip
+from rcompile.backends.die import Die, Vectors
+from rcompile.circuits.amplifiers import Amplifiers
+from rcompile.circuits.drivers import Drivers
+from rcompile.circuits.gated import Gated
+from rcompile.circuits.wires import Wires
+from rcompile.devices.ageing import Refresh
+from rcompile.devices.lognormal import Lognormal
+from rcompile.devices.model import Cell
+from rcompile.devices.normal import Normal
+from rcompile.devices.power_drift import PowerDrift
+from rcompile.devices.read_noise import ReadNoise
+from rcompile.errors import UsageError
+from rcompile.targets import resolve_target
+from rcompile.verification.trials import Conditions
+
+
+def bits_program(**settings):
+    return program_for("differential_columns", **{"inputs.dac_bits": "1", **settings})
+
+
+def test_gated_columns_are_read_as_their_ladder_says():
+    """Row by row as they lie on the crossbar, spare lines and the order of faults' wiring included."""
+    _, placed, target = bits_program()
+    lines = Gated(4.0, 3.0, 100.0, 50.0, "far_end")
+    chip = Chip(placed, Die(replace(device(cell=Cell(1e-6, 1e-4)), gated=lines), lines=target.lines))
+    crossbar = int(placed.places["crossbar"][0])
+    step = 9.9e-5 / 3
+    g = 1e-6 + Chip(placed).levels(crossbar) * step
+    digits = np.random.default_rng(0).integers(0, 2, (len(g), 7)).astype(float)
+    found = chip.sums(crossbar, digits, 1, np.arange(g.shape[1]), Vectors(np.arange(7), (0, 0, 0, 0)))
+    expected = (lines.sensed(g, digits) - 1e-6 * digits.sum(axis=0)) / step
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_gated_pulses_are_read_as_long_as_they_last():
+    """A digit of 3 is three reads of bits: those in which its row is still on."""
+    _, placed, target = program_for(
+        "differential_columns", **{"inputs.encoding": "pulse_width", "inputs.dac_bits": "2"}
+    )
+    lines = Gated(40.0, 30.0)
+    chip = Chip(placed, Die(replace(device(), gated=lines), lines=target.lines, pulses=True))
+    crossbar = int(placed.places["crossbar"][0])
+    digits = np.random.default_rng(0).integers(0, 4, (target.crossbar.rows, 5)).astype(float)
+    which, columns = Vectors(np.arange(5), (0, 0, 0, 0)), np.arange(target.crossbar.columns)
+    found = chip.sums(crossbar, digits, 3, columns, which)
+    parts = [chip.sums(crossbar, (digits >= pulse).astype(float), 1, columns, which) for pulse in (1, 2, 3)]
+    np.testing.assert_allclose(found, sum(parts), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        ({"inputs.dac_bits": "2"}, "--set inputs.dac_bits=1"),
+        ({"inputs.dac_bits": "1", "weights.sign": "differential_rows"}, "another sign scheme"),
+    ],
+)
+def test_gated_rows_refuse_voltages(settings, remedy):
+    conditions = Conditions(device=replace(device(), gated=Gated(1.0, 1.0)))
+    with pytest.raises(UsageError, match=remedy):
+        conditions.require_target(resolve_target("classroom", settings))
+
+
+def test_floating_rows_take_what_the_network_gives_them():
+    _, placed, target = bits_program()
+    wires = Wires(30.0, 30.0, 200.0, 100.0, idle="floating")
+    chip = Chip(placed, Die(device(wires), lines=target.lines))
+    crossbar = int(placed.places["crossbar"][0])
+    step = CELL.span_s / 3
+    sensed, ports = wires.network(CELL.g_min_s + Chip(placed).levels(crossbar) * step)
+    digits = np.random.default_rng(0).integers(0, 2, (len(sensed), 6)).astype(float)
+    found = chip.sums(crossbar, digits, 1, np.arange(sensed.shape[1]), Vectors(np.arange(6), (0, 0, 0, 0)))
+    expected = (sensed.T @ wires.settled(ports, digits) - CELL.g_min_s * digits.sum(axis=0)) / step
+    np.testing.assert_allclose(found, expected, atol=2e-3)  # voltages count to 1/65536
+    grounded = (sensed.T @ digits - CELL.g_min_s * digits.sum(axis=0)) / step
+    assert np.abs(expected - grounded).max() > 0.1
+
+
+def test_a_reference_column_takes_off_what_level_zero_has_become():
+    """All cells conduct half of what was written: computed, level 0 is overestimated; measured, it is not."""
+    _, placed, target = program_for("offset")
+    crossbar = int(placed.places["crossbar"][0])
+    halved = device(age_s=16.0, cell=Cell(5e-5, 1e-4), power_drift=PowerDrift(0.25))
+    digits = np.random.default_rng(0).integers(0, 2, (target.crossbar.rows, 5)).astype(float)
+    which, columns = Vectors(np.arange(5), (0, 0, 0, 0)), np.arange(target.crossbar.columns)
+    computed, measured = (
+        Chip(placed, Die(halved, lines=target.lines, reference_column=reference)).sums(
+            crossbar, digits, 1, columns, which
+        )
+        for reference in (False, True)
+    )
+    expected = Chip(placed).levels(crossbar).T @ digits / 2
+    np.testing.assert_allclose(measured, expected, atol=1e-9)
+    level_zero = 5e-5 / (5e-5 / 3)
+    np.testing.assert_allclose(computed, expected - level_zero / 2 * digits.sum(axis=0), atol=1e-9)
+
+
+def test_a_reference_column_spreads_its_own_errors_over_all_columns():
+    _, placed, target = program_for("offset")
+    own = device(cell=Cell(5e-5, 1e-4), lognormal=Lognormal(0.2), read_noise=ReadNoise(0.05))
+    chip = Chip(placed, Die(own, lines=target.lines, reference_column=True))
+    crossbar = int(placed.places["crossbar"][0])
+    digits = np.ones((target.crossbar.rows, 2000))
+    columns = np.arange(target.crossbar.columns)
+    found = chip.sums(crossbar, digits, 1, columns, Vectors(np.arange(2000), (0, 0, 0, 0)))
+    noise = found - found.mean(axis=1, keepdims=True)
+    assert np.corrcoef(noise[0], noise[1])[0, 1] > 0.2
+
+
+def test_refresh_writes_anew():
+    """A rewrite draws its own errors; cells that age keep their own pace, and start over."""
+    _, placed, target = program_for("offset")
+    crossbar = int(placed.places["crossbar"][0])
+
+    def levels(seconds, **models):
+        own = replace(device(age_s=seconds, **models), refresh=Refresh(10.0))
+        return Chip(placed, Die(own, lines=target.lines)).levels(crossbar)
+
+    assert (levels(5.0, normal=Normal(0.1)) == levels(10.0, normal=Normal(0.1))).all()
+    assert (levels(5.0, normal=Normal(0.1)) != levels(15.0, normal=Normal(0.1))).mean() > 0.9
+    np.testing.assert_allclose(levels(15.0, power_drift=PowerDrift(0.1)), levels(5.0, power_drift=PowerDrift(0.1)))
+    assert (levels(15.0, power_drift=PowerDrift(0.1)) != levels(10.0, power_drift=PowerDrift(0.1))).any()
+
+
+def test_drivers_err_alike_for_all_columns_of_a_read():
+    _, placed, target = bits_program()
+    crossbar = int(placed.places["crossbar"][0])
+    digits = np.ones((target.crossbar.rows, 3000))
+    own = replace(device(cell=Cell(1e-6, 1e-4)), drivers=Drivers(noise=0.1))
+    chip = Chip(placed, Die(own, lines=target.lines))
+    columns = np.arange(target.crossbar.columns)
+    found = chip.sums(crossbar, digits, 1, columns, Vectors(np.arange(3000), (0, 0, 0, 0)))
+    g = chip.levels(crossbar) + 1e-6 / (9.9e-5 / 3)
+    expected = 0.01 * g.T @ g  # covariance of sums of independent rows
+    np.testing.assert_allclose(np.cov(found)[:4, :4], expected[:4, :4], rtol=0.15)
+
+
+def test_amplifiers_count_in_amperes():
+    """An offset of 1 uA is 1 uA over the current of one level at the read voltage."""
+    _, placed, target = program_for("offset", **{"inputs.dac_bits": "3"})
+    crossbar = int(placed.places["crossbar"][0])
+    own = replace(device(), amplifiers=Amplifiers(offset_a=1e-6))
+    digits = np.zeros((target.crossbar.rows, 1))
+    found = Chip(placed, Die(own, lines=target.lines)).sums(
+        crossbar, digits, 7, np.arange(target.crossbar.columns), Vectors(np.arange(1), (0, 0, 0, 0))
+    )
+    one = CELL.span_s / 3 * CELL.read_v / 7
+    assert found.std() * one == pytest.approx(1e-6, rel=0.3)
