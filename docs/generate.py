@@ -4,6 +4,8 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import effects
+
 from rcompile.devices import list_devices
 from rcompile.devices.load import DEVICE
 from rcompile.frontend.dialect import KNOWN_DOMAINS
@@ -88,8 +90,8 @@ def devices_page() -> str:
     lines = ["# Devices", "", "<!-- made by docs/generate.py -->", ""]
     lines += [
         "A device is a TOML file: `schema_version = 1`, `name`, `summary`, `[cell]`, any of the models below in the",
-        "order in which they act, `[wires]` where lines have resistance, and `[sources]`, which says for each field",
-        "or section where its values come from. `rcompile devices my.toml` checks a file and shows it.",
+        "order in which they act, the circuit's sections (from `[wires]` on, below), and `[sources]`, which says for",
+        "each field or section where its values come from. `rcompile devices my.toml` checks a file and shows it.",
         "",
         "    rcompile model.onnx --data test.npz --device hfo2_1t1r --trials 20",
         "    rcompile model.onnx --data test.npz --device hfo2_1t1r@1day --at 1h,1year",
@@ -102,8 +104,10 @@ def devices_page() -> str:
         "|---|---|",
         *(f"| `{name}` | {summary} |" for name, summary in list_devices().items()),
         "",
-        "Every model works with every sign scheme, any slices, DACs and converters, and without strength changes no",
-        "bit of a result: `tests/backends/test_dies.py` holds all pairs to that.",
+        "Without strength no section changes a bit of a result (`tests/backends/test_dies.py`); with strength, what",
+        "acts on which sign scheme was tried for this table (`docs/effects.py`):",
+        "",
+        *effects.lines(),
     ]
     for section, kind in DEVICE.sections.items():
         lines += ["", f"## [{section}]", "", " ".join((kind.__doc__ or "").split()), ""]

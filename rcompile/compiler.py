@@ -148,6 +148,7 @@ def compile_file(
         program_hash=program_hash,
         target=target,
         device=conditions.device,
+        correct=conditions.correct,
         options=options,
         origins=origins,
         replication=replication,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from rcompile.backends.compensation import Correction
 from rcompile.devices import Device
 from rcompile.devices.faults import FaultMap
 from rcompile.ir.container import Compiled
@@ -40,6 +41,7 @@ class Result:
         replication: how many copies of each matrix, and the bound on what they reach.
         ignored: what the user asked for that does not apply to a model that came quantized.
         faults: of the die that the program is for; None without one.
+        correct: what was corrected on dies.
         verified: None where verification was switched off.
     """
 
@@ -56,3 +58,4 @@ class Result:
     ignored: tuple[str, ...]
     verified: Verified | None
     faults: FaultMap | None = None
+    correct: Correction = Correction.NONE

@@ -1,12 +1,14 @@
 """Digital correction of a die's columns: one multiply-add for each output, fitted on calibration samples.
 
-Each output n of each copy is read as gain_n * acc + offset_n, but for those that sense amplifiers compare. They follow
-by least squares from what the die gives and what it should give for the same inputs, layer after layer, each with its
-inputs as the corrected layers before leave them. So wires, drift and column offsets are corrected as far as they act
-alike on all inputs.
+Each output n of each copy is read as gain_n * (acc - d) + d + offset_n, but for those that sense amplifiers compare;
+d is what is computed from the inputs alone, with cells that conduct nothing: offsets of codes, columns that are stored
+inverted, zero points. Gain and offset follow by least squares from what the die gives and what it should give for the
+same inputs, layer after layer, each with its inputs as the corrected layers before leave them. So wires, drift and
+column offsets are corrected as far as they act alike on all inputs.
 """
 
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +78,15 @@ class Fit:
         return gain, y - gain * x
 
 
+class Blank(Chip):
+    """Crossbars whose cells are all at level 0."""
+
+    def __init__(self, placed: PlacedProgram) -> None:
+        super().__init__(placed)
+        size = placed.program.crossbar_rows, placed.program.crossbar_columns
+        self.levels = lru_cache(lambda _: np.zeros(size, np.uint8))
+
+
 class Compensated:
     """A die's engine with corrected outputs.
 
@@ -90,6 +101,7 @@ class Compensated:
     def __init__(self, placed: PlacedProgram, die: Die, kind: Correction) -> None:
         self.placed = placed
         self._die = Mixed(placed, Chip(placed, die))
+        self._digital = Functional(placed, Blank(placed), ideal_converters=True)
         self._kind = kind
         self._fits: dict[int, Fit] = {}
         self._ideal: Functional | None = None
@@ -105,19 +117,20 @@ class Compensated:
     ) -> NDArray[np.int64]:
         """Return the corrected accumulators; see Engine."""
         item = self.placed.program.matrices[index]
+        if item.converter.kind == "sense_amplifier":  # a reading of two values says where a threshold is, not how large
+            return self._die.accumulate(index, vectors, positions, call)
+        digital = self._digital.accumulate(index, vectors, positions)
         copies = copy_of_vector(item, np.arange(len(vectors)) if positions is None else positions)
         if self._ideal is None:
-            found = self._die.accumulate(index, vectors, positions, call)
+            found = self._die.accumulate(index, vectors, positions, call) - digital
         else:
-            found = self._die.accumulate(index, vectors, positions, call + CALIBRATION_CALLS)
-            wanted = self._ideal.accumulate(index, vectors, positions, call)
+            found = self._die.accumulate(index, vectors, positions, call + CALIBRATION_CALLS) - digital
+            wanted = self._ideal.accumulate(index, vectors, positions, call) - digital
             if index not in self._fits:
                 self._fits[index] = Fit((item.replicas, found.shape[1]), self._kind)
             self._fits[index].add(copies, found, wanted)
-        if item.converter.kind == "sense_amplifier":
-            return found  # a reading of two values says where a threshold is, not how large a sum
         gain, offset = self._fits[index].line()
-        return np.rint(gain[copies] * found + offset[copies]).astype(np.int64)
+        return digital + np.rint(gain[copies] * found + offset[copies]).astype(np.int64)
 
 
 def engine_on(placed: PlacedProgram, die: Die, kind: Correction, calibration: Tensors | None) -> Mixed | Compensated:

@@ -1,14 +1,7 @@
 """Errors of analog-to-digital converters: offset, gain, noise, and uneven codes.
 
 All in units of one code (LSB): the step of a conversion, in levels. Each converter has its own offset, gain and code
-widths; noise is drawn for each conversion. Where codes come to be uneven differs by kind:
-
-- sar: binary weighted capacitors err, so that the widest steps stand where many bits change; `dnl_lsb` at mid-scale;
-- flash: every threshold is a comparator's own, and codes count those that are passed;
-- ramp: one ramp with uneven steps serves all columns of a crossbar;
-- others (tdc, integrate_and_fire, sense_amplifier): uneven steps that add up, each converter's own.
-
-Noise is that of a comparison; where codes are counts of events (tdc, integrate_and_fire), that of each event adds up.
+widths; noise is drawn for each conversion.
 """
 
 from collections.abc import Sequence
@@ -43,7 +36,14 @@ class Errors:
 
 @dataclass(frozen=True)
 class Converters:
-    """How far the converters of a chip are from ideal ones; all 0: they are ideal."""
+    """How far the converters of a chip are from ideal ones; all 0: they are ideal.
+
+    How codes come to be uneven (dnl_lsb) follows from adc.kind of the target. sar: binary weighted capacitors err, so
+    that steps spread most where many bits change, as stated at mid-scale. flash: each threshold is a comparator's own,
+    and codes count those that are passed. ramp: one ramp with uneven steps serves all columns of a crossbar. Others:
+    uneven steps add up, each converter's own. Noise is that of a comparison; where codes count events (tdc,
+    integrate_and_fire) that of each event adds up, to noise_lsb times the root of the code.
+    """
 
     offset_lsb: float = rule(
         float, "standard deviation of the offset", unit="LSB", low=0.0, high=1e3, default=0.0, choice=True

@@ -37,7 +37,8 @@ At = Annotated[str | None, Parameter(help="Times after writing to measure the ac
 Correct = Annotated[
     Literal["none", "drift", "offset", "affine"],
     Parameter(
-        help="Correct each output of the dies digitally, by an offset or gain and offset, as --calibration fits."
+        help="Correct outputs of the dies digitally, as --calibration fits: by one gain a layer and copy (drift), an "
+        "offset of each, or gain and offset of each (affine)."
     ),
 ]
 ExactSamples = Annotated[

@@ -14,6 +14,7 @@ from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import Memory
 from rcompile.ir.graph import Value
 from rcompile.ir.placed import PlacedProgram
+from rcompile.report.corrections import correction_info
 from rcompile.report.diagnostics import diagnose
 from rcompile.report.mapping import mapping
 from rcompile.report.schema import (
@@ -309,6 +310,7 @@ def verification(result: Result) -> Verification:
         agreement=found.accuracy.agreement,
         quantization_error=found.accuracy.quantization_error,
         **of_trials(found.trials),
+        correction=correction_info(result.compiled.placed, result.correct),
     )
     return Verification(exact=exact, accuracy=accuracy)
 

@@ -1040,6 +1040,9 @@
       ["Reference", exact.reference],
     ]));
     const share = (v) => (v === null ? unknown : percent(v, 2));
+    const means = { drift: "by a gain of each copy", offset: "by an offset each", affine: "by gain and offset each" };
+    const corrected = (c) => `${means[c.kind]}: `
+      + `${plural(c.coefficients, "coefficient")}; an inference takes ${plural(c.products, "product")}, ${plural(c.additions, "addition")}`;
     const accurate = accuracy === null ? null : h("div", { class: "panel" }, h("h3", {}, "Accuracy"), pairs([
       ["Data", `${accuracy.data}, ${plural(accuracy.samples, "sample")}`],
       ["Metric", { top1: "top-1", agreement: "agreement with onnxruntime" }[accuracy.metric] || accuracy.metric],
@@ -1051,6 +1054,7 @@
       ...accuracy.over_time.map((found) => [`On ${onDies()}${found.age_s > 0 ? ` after ${span(found.age_s)}` : ""}`,
         [`${percent(found.mean, 2)}, ${found.values.length === 1 ? "1 die" : `${found.values.length} dies`}`,
           found.ci95 !== null && ` (95 %: ${percent(Math.max(found.ci95[0], 0), 2)} to ${percent(Math.min(found.ci95[1], 1), 2)})`]]),
+      ...(accuracy.correction === null ? [] : [["Outputs corrected", corrected(accuracy.correction)]]),
       ...(accuracy.trials.length < 2 ? [] : [["Die by die", accuracy.trials.map((t) => percent(t.value, 2)).join(", ")]]),
     ]));
     const noise = accuracy !== null && accuracy.snr_db_per_layer !== null ? accuracy.snr_db_per_layer : null;

@@ -250,6 +250,15 @@ class AtAge(msgspec.Struct, frozen=True, kw_only=True):
     ci95: tuple[float, float] | None
 
 
+class CorrectionInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What correcting outputs digitally takes: numbers that are stored, and products and additions an inference."""
+
+    kind: str
+    coefficients: int
+    products: int
+    additions: int
+
+
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     """Accuracy on the data set: of the float model, its quantized form and the mapped program."""
 
@@ -273,6 +282,8 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     """Variance of ideal accumulators over the mean square error of the first die's, same inputs; null: no error."""
     over_time: list[AtAge]
     """At each time that was asked for; the first is that of the trials."""
+    correction: CorrectionInfo | None
+    """Of the trials' outputs; null: they are taken as they come."""
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):

@@ -92,6 +92,39 @@ def test_correction_recovers_what_drift_and_offsets_cost(folder, samples):
     assert affine > plain + 0.3
 
 
+def test_one_gain_a_copy_recovers_what_drift_alone_costs(folder, samples):
+    """All cells have lost a third, and nothing else differs."""
+    with np.load(CALIBRATION) as data:
+        calibration = DataSet({"image": data["image"]}, None, "calibration")
+    device = "ideal@16s?cell.g_min_s=0&power_drift.mean=0.15"
+    plain, corrected = (
+        run(folder, samples, device, calibration, trials=1, correct=kind).mean for kind in ("none", "drift")
+    )
+    ideal = run(folder, samples, "ideal?lognormal.sigma=0", trials=1).mean
+    assert plain < ideal - 0.05
+    assert corrected > ideal - 0.02
+
+
+def test_the_report_states_what_correction_takes(tmp_path):
+    """digits_mlp: 64-32-10 outputs, one copy each."""
+    found = {}
+    for kind in ("drift", "offset", "affine"):
+        report = rcompile.compile_model(
+            MODELS / "digits_mlp.onnx",
+            data=DATA,
+            calibration=CALIBRATION,
+            device="hfo2_1t1r",
+            trials=1,
+            correct=kind,
+            output=tmp_path / kind,
+        )
+        found[kind] = report.verification.accuracy.correction
+        outputs = sum(layer.groups * layer.columns for layer in report.layers)
+    assert [found[kind].coefficients for kind in found] == [len(report.layers), outputs, 2 * outputs]
+    assert [found[kind].products for kind in found] == [outputs, 0, outputs]
+    assert [found[kind].additions for kind in found] == [0, outputs, outputs]
+
+
 def test_a_fit_finds_gains_and_offsets_copy_by_copy():
     rng = np.random.default_rng(0)
     wanted = rng.integers(-1000, 1000, (400, 3))
@@ -132,7 +165,10 @@ def test_the_report_holds_each_time_and_each_die(tmp_path):
     [
         ({"trials": 0}, "trials is 0: it must be at least 1"),
         ({"device": "hfo2_1t1r", "until_ci": 2.0}, "until_ci is 2: it must lie between 0 and 1"),
-        ({"device": "hfo2_1t1r", "correct": "gain"}, "correct is 'gain': it must be one of none, offset, affine"),
+        (
+            {"device": "hfo2_1t1r", "correct": "gain"},
+            "correct is 'gain': it must be one of none, drift, offset, affine",
+        ),
         ({"at": ("1h",)}, "--at, --until-ci and --correct are about dies that are not ideal"),
         ({"device": "hfo2_1t1r", "at": ("later",)}, "'later' is not a time"),
     ],
