@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from math import ceil, log2
 
 import numpy as np
@@ -69,6 +70,11 @@ class Chip:
         """Whether cells may hold something else than what is written."""
         return self.analog or self._die.faults is not None
 
+    @property
+    def joined(self) -> bool:
+        """Whether rows that are not driven matter to those that are."""
+        return self._device.wires.idle == "floating" and not self._device.wires.none
+
     @cached_property
     def noisy(self) -> bool:
         """Whether reads of a cell differ."""
@@ -81,22 +87,22 @@ class Chip:
         return self._cells.crossbars.of(matrix, replica)
 
     def sums(self, crossbar: int, digits: np.ndarray, top: int, columns: NDArray[np.intp], which: Vectors) -> Sums:
-        """Return what columns of an analog crossbar give to their converters, in levels (all columns, vectors).
+        """Return what columns of an analog crossbar give to their converters, in levels (columns, vectors).
 
         Args:
             crossbar: that is read.
-            digits: (rows, vectors) that its rows are driven with.
+            digits: (rows, vectors) that its first rows are driven with; all of them, where they are `joined`.
             top: the largest digit that there is.
-            columns: that are converted; others may lack noise.
+            columns: that are converted.
             which: of all vectors these are, and which read of them.
         """
         if not self._in_rram(crossbar):
-            return self.levels(crossbar).T.astype(np.float64) @ digits
+            return self.levels(crossbar)[: len(digits), columns].T.astype(np.float64) @ digits
         driven = self._driven(crossbar, digits, top, which)
         if self._device.gated is None:
-            found = self._products(crossbar, driven, top)
+            found = self._products(crossbar, driven, top, columns)
         else:
-            found = self._switched(crossbar, digits.astype(np.int64), driven, top)
+            found = self._switched(crossbar, digits.astype(np.int64), driven, top)[columns]
         if not self._die.reference_column:
             found -= self._level_zero * digits.sum(axis=0)
         self._add_noise(crossbar, found, driven, columns, which)
@@ -135,16 +141,17 @@ class Chip:
         Args:
             crossbar: that is read.
             columns: that are converted.
-            vectors: numbers of the vectors that it is read for.
+            vectors: numbers of the vectors that it is read for, ascending.
             read: which read of them it is.
         """
         position = self._placed.position_of(crossbar)
+        stream = self._streams.blocks(position, Moment.READING, crossbar, *read)
         found = np.empty((len(vectors), len(columns)))
-        blocks = vectors // BLOCK
-        for block in np.unique(blocks).tolist():
-            own = np.flatnonzero(blocks == block)
-            stream = self._streams.of(position, Moment.READING, crossbar, *read, block)
-            found[own] = stream.standard_normal((BLOCK, len(columns)))[vectors[own] % BLOCK]
+        borders = np.flatnonzero(np.diff(vectors // BLOCK)) + 1  # runs of vectors that lie in one block
+        for start, stop in pairwise([0, *borders.tolist(), len(vectors)]):
+            first, last = int(vectors[start]), int(vectors[stop - 1])
+            drawn = stream(first // BLOCK).standard_normal((last % BLOCK + 1, len(columns)))
+            found[start:stop] = drawn[vectors[start:stop] % BLOCK]
         return found.T
 
     # cells
@@ -220,12 +227,12 @@ class Chip:
             found = [np.where(silent, 0.0 if n else self._taken_off, part) for n, part in enumerate(found)]
         return [frozen(np.rint(part * self._grid) / self._grid) for part in found]
 
-    def _products(self, crossbar: int, driven: Sums, top: int) -> Sums:
+    def _products(self, crossbar: int, driven: Sums, top: int, columns: NDArray[np.intp]) -> Sums:
         """Return what columns sense of driven rows, in levels."""
-        sensed = self._sensed(crossbar)
+        sensed = [part[: len(driven), columns] for part in self._sensed(crossbar)]
         terms = self._device.terms()
         if not terms or top == 1 or self._die.pulses:  # of one voltage, at which all terms add up to G
-            return sum((part.T @ driven for part in sensed), np.zeros((sensed[0].shape[1], driven.shape[1])))
+            return np.asarray(sum(sensed[1:], sensed[0]).T @ driven)
         parts = [part.T @ whole(top * term.voltage(driven / top)) for term, part in zip(terms, sensed, strict=True)]
         return sum(parts[1:], parts[0])
 
@@ -233,6 +240,7 @@ class Chip:
         """Return what the columns of gated cells give, in levels: pulse by pulse as long as any row is on."""
         gated, g = self._device.gated, self._cells.of(crossbar)
         rows, columns = self._cells.wires(crossbar)
+        rows = rows[: len(digits)]
         found = np.zeros((g.shape[1], digits.shape[1]))
         assert gated is not None
         for pulse in range(1, top + 1):
@@ -250,7 +258,7 @@ class Chip:
         drivers, wires = self._device.drivers, self._device.wires
         driven = digits.astype(np.float64)
         if not drivers.none:
-            driven = drivers.driven(self._drivers(crossbar, top), digits.astype(np.int64))
+            driven = drivers.driven(self._drivers(crossbar, top)[: len(digits)], digits.astype(np.int64))
             if drivers.noisy:
                 every = np.arange(len(digits))
                 noise, jitter = (
@@ -258,7 +266,7 @@ class Chip:
                 )
                 driven = drivers.blurred(driven, top, noise, jitter, pulses=self._die.pulses)
             driven = whole(driven)
-        if wires.idle == "floating" and not wires.none:
+        if self.joined:
             rows, _ = self._cells.wires(crossbar)
             driven = whole(wires.settled(self._network(crossbar)[1][np.ix_(rows, rows)], driven))
         return driven
@@ -293,11 +301,12 @@ class Chip:
         if variance is None:
             return
         squares = np.square(driven)
+        variance = variance[: len(driven)]
         spread = np.sqrt(variance[:, columns].T @ squares)
-        sums[columns] += spread * self.noise(crossbar, columns, which.positions, *which.read)
+        sums += spread * self.noise(crossbar, columns, which.positions, *which.read)
         if self._die.reference_column:  # all columns see its noise alike
             shared = self.noise(crossbar, np.zeros(1, np.intp), which.positions, *which.read, REFERENCE)
-            sums[columns] -= np.sqrt(variance[:, -1] @ squares) * shared
+            sums -= np.sqrt(variance[:, -1] @ squares) * shared
 
     def _amplified(self, crossbar: int, sums: Sums, columns: NDArray[np.intp], top: int, which: Vectors) -> Sums:
         """Return sums behind amplifiers and capacitors."""
@@ -306,10 +315,10 @@ class Chip:
             return sums
         ampere = top / (self._step_s * self._device.cell.read_v)  # in levels, for as long as a read lasts
         gain, offset = self._amplifiers(crossbar)
-        sums = sums * gain + offset * ampere
+        sums = sums * gain[columns] + offset[columns] * ampere
         if amplifiers.noise_a:
             drawn = self.noise(crossbar, columns, which.positions, *which.read, SAMPLES)
-            sums[columns] += amplifiers.noise_a * ampere * drawn
+            sums += amplifiers.noise_a * ampere * drawn
         return sums
 
     def _draw_amplifiers(self, crossbar: int) -> tuple[Sums, Sums]:

@@ -9,6 +9,7 @@ sums are exact in any order. docs/semantics.md gives the formulas, in the same o
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -120,42 +121,46 @@ class Reference:
         kind = np.float64 if analog else exact_float(item)
         arrays = {readout.reading.crossbar for readout in group}
         arrays |= {readout.minus.crossbar for readout in group if readout.minus is not None}
-        height = self.placed.program.crossbar_rows
-        cells: dict[int, Array] = {c: self.chip.levels(c).T.astype(kind) for c in arrays if not analog}
-        columns = {crossbar: columns_read(group, crossbar) for crossbar in arrays}
+        parts = {crossbar: Part.of(group, crossbar) for crossbar in arrays}
+        height = {c: self.placed.program.crossbar_rows if self.chip.joined else parts[c].height for c in arrays}
+        cells: dict[int, Array] = {}
+        for crossbar, part in parts.items():
+            if not analog:
+                levels = self.chip.levels(crossbar)[: part.height, part.columns]
+                cells[crossbar] = np.ascontiguousarray(levels.T.astype(kind))
         for cycle, input_slice in enumerate(item.presented.slices):
             digits = input_slice.of(inputs)
             for turn, read in enumerate(reads(group, one_at_a_time=self.placed.takes_turns)):
                 this = Vectors(which.positions, (*which.read, cycle, turn))
                 found: dict[int, Array] = {}
-                for crossbar in arrays:
-                    driven = driven_rows(item, read, crossbar, digits, input_slice, height).astype(kind)
+                for crossbar, part in parts.items():
+                    driven = driven_rows(item, read, crossbar, digits, input_slice, height[crossbar]).astype(kind)
                     if analog:
-                        found[crossbar] = self.chip.sums(crossbar, driven, input_slice.top, columns[crossbar], this)
+                        found[crossbar] = self.chip.sums(crossbar, driven, input_slice.top, part.columns, this)
                     else:
                         found[crossbar] = cells[crossbar] @ driven
                 for readout, section in read:
                     reading = readout.reading
-                    value = self._true_sums(item, readout, found, digits, (cycle, section), this)
-                    part = readout.partition if len(sums) > 1 else 0
+                    plain = found[reading.crossbar][parts[reading.crossbar].place(reading.columns)]
+                    if (minus := readout.minus) is not None:
+                        plain = plain - found[minus.crossbar][parts[minus.crossbar].place(minus.columns)]
+                    value = self._true_sums(item, readout, plain, digits, (cycle, section), this)
+                    partition = readout.partition if len(sums) > 1 else 0
                     weight = float(reading.weight * input_slice.weight)
-                    sums[part, reading.group, reading.outputs] += value * weight
+                    sums[partition, reading.group, reading.outputs] += value * weight
 
     def _true_sums(
         self,
         item: CrossbarMatrix,
         readout: Readout,
-        sums: dict[int, Array],
+        plain: Array,
         digits: Array,
         at: tuple[int, int],
         which: Vectors,
     ) -> Array:
         """Return the sums that the converters of a readout stand for, polarities subtracted where that is analog."""
-        reading, minus = readout.reading, readout.minus
+        reading = readout.reading
         cycle, section = at
-        plain = sums[reading.crossbar][reading.columns]
-        if minus is not None:
-            plain = plain - sums[minus.crossbar][minus.columns]
         top_digit = item.presented.slices[cycle].top
         if self._takes_as_ideal(item):
             return reading.true_sums(plain, digits, section, top_digit)
@@ -179,11 +184,30 @@ def thread_pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def columns_read(group: list[Readout], crossbar: int) -> NDArray[np.intp]:
-    """Return the columns of a crossbar that some readouts convert."""
-    readings = [r for readout in group for r in (readout.reading, readout.minus) if r is not None]
-    spans = [np.arange(r.columns.start, r.columns.stop) for r in readings if r.crossbar == crossbar]
-    return np.unique(np.concatenate(spans))
+@dataclass(frozen=True)
+class Part:
+    """What some readouts need of a crossbar.
+
+    Attributes:
+        height: its first so many rows.
+        columns: that are converted, ascending.
+    """
+
+    height: int
+    columns: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, group: list[Readout], crossbar: int) -> "Part":
+        """Return what readouts need of one of their crossbars."""
+        both = [r for readout in group for r in (readout.reading, readout.minus) if r is not None]
+        own = [r for r in both if r.crossbar == crossbar]
+        columns = np.concatenate([np.arange(r.columns.start, r.columns.stop) for r in own])
+        return cls(max(r.rows.stop for r in own), np.unique(columns))
+
+    def place(self, columns: slice) -> slice:
+        """Return where columns of the crossbar, all of them converted, lie among those of this part."""
+        start = int(np.searchsorted(self.columns, columns.start))
+        return slice(start, start + columns.stop - columns.start)
 
 
 def exact_float(item: CrossbarMatrix) -> type[np.float32 | np.float64]:
