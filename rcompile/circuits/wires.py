@@ -12,17 +12,21 @@ from column to column. Which rows are idle depends on the input; the matrix of c
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, solve_banded
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from rcompile.fields import rule
 
 Siemens = NDArray[np.float64]
+
+ROWS_BYTES = 2**24
+"""Admittances that are worked out at once."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,7 @@ class Wires:
     def _solved(self, g: Siemens) -> tuple[Siemens, Siemens]:
         turned = g[:, ::-1] if self.drive == "right" else g
         turned = turned[::-1] if self.sense == "top" else turned
-        rows = [self._word_line(row) for row in turned]
-        sensed, ports = self._bit_lines(rows)
+        sensed, ports = self._bit_lines(np.ascontiguousarray(turned))
         if self.sense == "top":
             sensed, ports = sensed[::-1], ports[::-1, ::-1]
         return sensed[:, ::-1] if self.drive == "right" else sensed, ports
@@ -89,57 +92,85 @@ class Wires:
                 found[floating, column] = -np.linalg.solve(ports[np.ix_(floating, floating)], into)
         return found
 
-    def _word_line(self, g: Siemens) -> tuple[Siemens, Siemens]:
-        """Return what a row is to the bit lines: admittance A (columns, columns), and current f for each volt."""
-        count = len(g)
+    def _word_lines(self, g: Siemens) -> tuple[Siemens, Siemens]:
+        """Return what rows (rows, columns) are to the bit lines.
+
+        That is, of each row: its admittance A (rows, columns, columns), and its currents f for each volt (rows,
+        columns). All word lines are eliminated at once, by the recursion for tridiagonal systems (Thomas).
+        """
+        count = g.shape[1]
+        alone = g[:, :, None] * np.eye(count)
         if self.row_ohm == 0:
             if self.driver_ohm == 0:
-                return np.diag(g), g
+                return alone, g
             drivers = (2 if self.drive == "both" else 1) / self.driver_ohm
-            whole = drivers + g.sum()
-            return np.diag(g) - np.outer(g, g) / whole, g * drivers / whole
+            whole = (drivers + g.sum(axis=1))[:, None]
+            return alone - g[:, :, None] * (g / whole)[:, None, :], g * drivers / whole
         wire = 1 / self.row_ohm
         end = 1 / (self.row_ohm + self.driver_ohm)
-        diagonal = np.full(count, 2 * wire)
-        diagonal[0] += end - wire
-        diagonal[-1] += (end if self.drive == "both" else 0.0) - wire
-        line = np.diag(diagonal) - wire * (np.eye(count, k=1) + np.eye(count, k=-1))
-        driven = np.zeros(count)
-        driven[0] += end
-        driven[-1] += end if self.drive == "both" else 0.0
-        banded = np.zeros((3, count))
-        banded[0, 1:] = banded[2, :-1] = -wire
-        banded[1] = diagonal + g
-        found = solve_banded((1, 1), banded, np.column_stack([line, driven]), check_finite=False)
-        return g[:, None] * found[:, :-1], g * found[:, -1]
+        ends = np.zeros(count)
+        ends[0] += end
+        ends[-1] += end if self.drive == "both" else 0.0
+        line = 2 * wire * np.eye(count) - wire * (np.eye(count, k=1) + np.eye(count, k=-1))
+        line[0, 0] -= wire
+        line[-1, -1] -= wire
+        line += np.diag(ends)
+        right = np.column_stack([line, ends])  # for volts on bit lines, and for those of the drivers
+        pivots = line.diagonal() + g
+        found = np.empty((count, len(g), count + 1))
+        found[0] = right[0]
+        for node in range(1, count):
+            taken = wire / pivots[:, node - 1]
+            pivots[:, node] -= wire * taken
+            found[node] = right[node] + taken[:, None] * found[node - 1]
+        found[-1] /= pivots[:, -1, None]
+        for node in range(count - 2, -1, -1):
+            found[node] = (found[node] + wire * found[node + 1]) / pivots[:, node, None]
+        found = found.transpose(1, 0, 2) * g[:, :, None]
+        return found[:, :, :-1], found[:, :, -1]
 
-    def _bit_lines(self, rows: list[tuple[Siemens, Siemens]]) -> tuple[Siemens, Siemens]:
-        """Return the network of word lines, from the one farthest from the sense amplifiers on; see `network`."""
-        count = len(rows[0][1])
-        currents = np.stack([current for _, current in rows])
+    def _by_rows(self, g: Siemens) -> Iterator[tuple[Siemens, Siemens]]:
+        """Yield what each row is to the bit lines: a symmetric admittance, and currents; some rows at once."""
+        size = max(ROWS_BYTES // (8 * g.shape[1] ** 2), 1)
+        for start in range(0, len(g), size):
+            admittances, currents = self._word_lines(g[start : start + size])
+            yield from zip((admittances + admittances.transpose(0, 2, 1)) / 2, currents, strict=True)
+
+    def _bit_lines(self, g: Siemens) -> tuple[Siemens, Siemens]:
+        """Return the network of rows (rows, columns), the last one next to the sense amplifiers; see `network`."""
+        rows, count = g.shape
         if self.column_ohm == 0:
+            whole, currents = np.zeros((count, count)), np.empty((rows, count))
+            for row, (admittance, current) in enumerate(self._by_rows(g)):
+                whole += admittance
+                currents[row] = current
             if self.sense_ohm == 0:
-                return currents, self._ports(currents, np.zeros((len(rows), count, len(rows))))
-            whole = sum((admittance for admittance, _ in rows), np.zeros((count, count)))
+                return currents, self._ports(currents, np.zeros((rows, count, rows)))
             sense = 1 / self.sense_ohm
             volts = np.linalg.solve(whole + sense * np.eye(count), currents.T)
-            return np.asarray(sense * volts.T), self._ports(currents, np.broadcast_to(volts, (len(rows), *volts.shape)))
+            return np.asarray(sense * volts.T), self._ports(currents, np.broadcast_to(volts, (rows, *volts.shape)))
         wire, sense = 1 / self.column_ohm, 1 / (self.column_ohm + self.sense_ohm)
-        seen = np.zeros((count, count))  # admittance of all rows so far, at the next node of the bit lines
-        below = np.zeros((0, count))  # what of each of their volts arrives there
+        # side by side, so that one solve serves both: the admittance of all rows so far at the next node of the bit
+        # lines, and what of each of their volts arrives there
+        seen = np.zeros((count, count + rows), order="F")
+        currents = np.empty((rows, count))
         solved = []
-        for number, (admittance, current) in enumerate(rows):
-            onward = sense if number == len(rows) - 1 else wire
-            seen = seen + (admittance + admittance.T) / 2
-            below = np.vstack([below, current])
-            factor = cho_factor(seen + onward * np.eye(count), lower=True, check_finite=False)
-            found = cho_solve(factor, np.column_stack([seen, below.T]), check_finite=False)
+        for row, (admittance, current) in enumerate(self._by_rows(g)):
+            onward = sense if row == rows - 1 else wire
+            seen[:, :count] += admittance
+            seen[:, count + row] = currents[row] = current
+            pivot = seen[:, :count].copy(order="F")
+            pivot.ravel("K")[:: count + 1] += onward
+            factor, _ = dpotrf(pivot, lower=1, overwrite_a=1)
+            part = seen[:, : count + row + 1]
+            dpotrs(factor, part, lower=1, overwrite_b=1)
             if self.idle == "floating":
-                solved.append((factor, found[:, count:]))
-            seen, below = onward * found[:, :count], onward * found[:, count:].T
-        return below, self._ports(currents, self._volts(solved, wire)) if solved else np.zeros((0, 0))
+                solved.append((factor, part[:, count:].copy(order="F")))
+            part *= onward
+        sensed = np.ascontiguousarray(seen[:, count:].T)
+        return sensed, self._ports(currents, self._volts(solved, wire)) if solved else np.zeros((0, 0))
 
-    def _volts(self, solved: list[tuple[tuple[Siemens, bool], Siemens]], wire: float) -> Siemens:
+    def _volts(self, solved: list[tuple[Siemens, Siemens]], wire: float) -> Siemens:
         """Return the voltages of bit lines (rows, columns, driven rows): the elimination followed backwards."""
         count = len(solved)
         found = np.zeros((count, len(solved[0][1]), count))
@@ -147,7 +178,7 @@ class Wires:
             factor, own = solved[row]
             found[row, :, : row + 1] = own
             if row + 1 < count:
-                found[row] += wire * cho_solve(factor, found[row + 1], check_finite=False)
+                found[row] += wire * dpotrs(factor, found[row + 1], lower=1)[0]
         return found
 
     def _ports(self, currents: Siemens, volts: Siemens) -> Siemens:

@@ -1,18 +1,22 @@
 """Programs on dies whose circuits err: gated and floating rows, reference columns, drivers, amplifiers, refresh."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from test_dies import CELL, device, program_for
+from test_dies import CELL, device, program_for, wide_matrix
+from test_engines import random_codes
 
 from rcompile.backends.chip import Chip
 from rcompile.backends.die import Die, Vectors
+from rcompile.backends.reference import Reference
 from rcompile.circuits.amplifiers import Amplifiers
+from rcompile.circuits.converters import Converters
 from rcompile.circuits.drivers import Drivers
 from rcompile.circuits.gated import Gated
 from rcompile.circuits.wires import Wires
-from rcompile.devices.ageing import Refresh
+from rcompile.devices.ageing import Refresh, Temperature
+from rcompile.devices.device import CIRCUITS as DEVICE_CIRCUITS
 from rcompile.devices.lognormal import Lognormal
 from rcompile.devices.model import Cell
 from rcompile.devices.normal import Normal
@@ -21,6 +25,55 @@ from rcompile.devices.read_noise import ReadNoise
 from rcompile.errors import UsageError
 from rcompile.targets import resolve_target
 from rcompile.verification.trials import Conditions
+
+CIRCUITS = {
+    "wires": (
+        Wires(20.0, 30.0, 100.0, 50.0),
+        {"row_ohm": 5.0, "column_ohm": 5.0, "driver_ohm": 10.0, "sense_ohm": 10.0, "drive": "right", "sense": "top",
+         "idle": "floating"},
+    ),
+    "gated": (
+        Gated(20.0, 30.0, 100.0, 50.0),
+        {"bit_line_ohm": 5.0, "source_line_ohm": 5.0, "driver_ohm": 10.0, "sense_ohm": 10.0, "supply": "far_end"},
+    ),
+    "drivers": (
+        Drivers(0.1, 0.1, 0.1, 0.1, 0.05, 0.05),
+        {"offset_lsb": 0.2, "gain": 0.2, "dnl_lsb": 0.2, "inl_lsb": 0.2, "noise": 0.1, "jitter": 0.1},
+    ),
+    "amplifiers": (
+        Amplifiers(0.1, 1e-6, 1e-6, 0.1),
+        {"gain": 0.2, "offset_a": 2e-6, "noise_a": 2e-6, "droop": 0.2},
+    ),
+    "converters": (
+        Converters(0.5, 0.05, 0.5, 0.2, 0.5),
+        {"offset_lsb": 1.0, "gain": 0.1, "noise_lsb": 1.0, "dnl_lsb": 0.4, "inl_lsb": 1.0},
+    ),
+    "temperature": (Temperature(350.0, 300.0, 1.0), {"kelvin": 400.0, "measured_kelvin": 310.0, "activation_ev": 0.5}),
+    "refresh": (Refresh(70.0), {"every_s": 45.0}),
+}  # fmt: skip
+"""Each circuit, and another value of each of its fields."""
+
+
+def test_each_circuit_is_known_here():
+    assert CIRCUITS.keys() == DEVICE_CIRCUITS.keys()
+
+
+@pytest.mark.parametrize("section", list(CIRCUITS))
+def test_every_field_of_a_circuit_changes_what_a_die_reads(section):
+    """On digits of two bits: steps between them are several."""
+    settings = {} if section == "gated" else {"inputs.dac_bits": "2"}
+    _, placed, target = bits_program(**settings)
+    vectors = random_codes(wide_matrix(), 8)
+
+    def read(circuit):
+        own = replace(device(age_s=100.0, power_drift=PowerDrift(0.1)), **{section: circuit})
+        return Reference(placed, Chip(placed, Die(own, lines=target.lines))).accumulate(0, vectors)
+
+    base, changes = CIRCUITS[section]
+    assert changes.keys() == {item.name for item in fields(base)}
+    before = read(base)
+    for field, value in changes.items():
+        assert (read(replace(base, **{field: value})) != before).any(), field
 
 
 def bits_program(**settings):
