@@ -57,7 +57,7 @@ STRONG = {
     "sinh": "v0_v=0.05",
     "measured_iv": "a2=[-3e-4]&measured_iv.a3=[1e-3,5e-3]&measured_iv.from_s=1e-6&measured_iv.to_s=1e-4",
     "selector": "threshold_v=0.15",
-    "access": "ohm=2e4",
+    "access": "ohm=2e4&access.verified=false",
     "wires": "row_ohm=50&wires.column_ohm=50",
     "wires, floating rows": "row_ohm=50&wires.column_ohm=50&wires.idle=floating",
     "gated": "bit_line_ohm=50&gated.source_line_ohm=50",

@@ -72,6 +72,8 @@ class Conductances:
         levels = np.zeros(self.lines)
         levels[rows[:, None], columns] = self.crossbars.levels(crossbar)
         g = cell.g_min_s + levels * step
+        for model in device.models.values():
+            g = model.aimed(g, cell)
         age = device.age()
         for number, model in device.numbered():
             g = model.program(g, cell, self._stream(crossbar, Moment.PROGRAMMING, number, model, age.rewrites))

@@ -59,6 +59,23 @@ def smallest_chip(result: Result) -> list[Diagnostic]:
     ]
 
 
+def reference_columns(result: Result) -> list[Diagnostic]:
+    """Note what reference columns take."""
+    if not result.target.crossbar.reference_column:
+        return []
+    crossbars = result.compiled.placed.crossbars_filled
+    rows = result.target.crossbar.rows
+    return [
+        Diagnostic(
+            severity="note",
+            code="REFERENCE_COLUMNS",
+            node="",
+            message=f"{crossbars:,} crossbars have one more column each for reference: {crossbars * rows:,} cells",
+            hint="",
+        )
+    ]
+
+
 def slow_movement(result: Result) -> list[Diagnostic]:
     """Note where crossbars wait for digital units or links."""
     placed = result.compiled.placed

@@ -10,6 +10,7 @@ from rcompile.ir.matrix import Placement
 from rcompile.report.chip_diagnostics import (
     assumed_fields,
     full_buffers,
+    reference_columns,
     rounds,
     slow_movement,
     smallest_chip,
@@ -44,6 +45,7 @@ def diagnose(result: Result) -> list[Diagnostic]:
         *assumed_fields(result),
         *rounds(result),
         *smallest_chip(result),
+        *reference_columns(result),
         *slow_movement(result),
         *full_buffers(result),
         *unknown_times(result),

@@ -118,6 +118,14 @@ def test_what_is_in_series_adds_its_resistance():
     assert Access(2e4).series(g)[0] == 0
 
 
+def test_cells_are_written_so_that_levels_are_even_behind_what_is_in_series():
+    even = np.linspace(CELL.g_min_s, CELL.g_max_s, 4)
+    behind = Access(2e4).series(Access(2e4).aimed(even, CELL))
+    np.testing.assert_allclose(np.diff(behind), np.diff(behind)[0], rtol=1e-9)
+    np.testing.assert_allclose(Access(2e4).aimed(even, CELL)[[0, -1]], even[[0, -1]], rtol=1e-12)
+    np.testing.assert_array_equal(Access(2e4, verified=False).aimed(even, CELL), even)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -191,6 +191,7 @@ def test_a_model_without_strength_changes_no_level(name):
     np.testing.assert_allclose(model.drift(levels, 1e6, CELL, rng()), levels, rtol=1e-13)
     np.testing.assert_array_equal(model.stick(levels, 1, CELL, rng()), levels)
     np.testing.assert_array_equal(model.series(levels), levels)
+    np.testing.assert_allclose(model.aimed(levels, CELL), levels, rtol=1e-15)
     sigma = model.read_sigma(levels, CELL)
     assert sigma is None or not sigma.any()
     share = np.linspace(-1, 1, 9)
@@ -225,7 +226,7 @@ STRONG = {
         {"a2": (0.0,), "a3": (0.0,), "from_s": 4e-5, "to_s": 5e-5},
     ),
     "selector": (Selector(0.05), {"threshold_v": 0.1}),
-    "access": (Access(1e3), {"ohm": 1e4}),
+    "access": (Access(1e3), {"ohm": 1e4, "verified": False}),
     "exp_step": (
         ExpStep(**STEPS, a_up=-1.0, a_down=0.1, gamma_up=1.0, gamma_down=0.5, slope=-0.5, shift=-0.4),
         {**OTHER_STEPS, "a_up": 0.1, "a_down": 0.3, "gamma_up": 2.0, "gamma_down": 1.0, "slope": -0.1, "shift": 0.4},
@@ -252,7 +253,7 @@ def effect(model: Model) -> list:
     g = np.tile(np.linspace(CELL.g_min_s, CELL.g_max_s, 40), (40, 1))
     sigma = model.read_sigma(g, CELL)
     found = [model.program(g, CELL, rng()), model.drift(g, 1000.0, CELL, rng()), model.stick(g, 1, CELL, rng()), sigma]
-    found.append(model.series(g))
+    found += [model.series(g), model.aimed(g, CELL)]
     for term in model.terms(CELL):
         found += [term.voltage(np.linspace(0, 1, 8)), term.conductance(g)]
     return [None if array is None else array.tolist() for array in found] + [model.writing(CELL)]

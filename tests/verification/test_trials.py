@@ -125,6 +125,25 @@ def test_the_report_states_what_correction_takes(tmp_path):
     assert [found[kind].additions for kind in found] == [0, outputs, outputs]
 
 
+def test_reference_columns_measure_what_level_zero_has_become(tmp_path):
+    """Cells of a small range that all lose a tenth: computed, level 0 is too high; the report says what columns cost."""
+    found = {}
+    for reference in ("false", "true"):
+        target = resolve_target("classroom", {"crossbar.reference_column": reference})
+        found[reference] = rcompile.compile_model(
+            MODELS / "digits_mlp.onnx",
+            target=target,
+            data=DATA,
+            device="ideal@2s?cell.g_min_s=5e-5&power_drift.mean=0.15&power_drift.t0_s=1.0",
+            output=tmp_path / reference,
+        )
+    assert found["true"].verification.accuracy.mean > found["false"].verification.accuracy.mean + 0.3
+    assert not any(d.code == "REFERENCE_COLUMNS" for d in found["false"].diagnostics)
+    (note,) = (d for d in found["true"].diagnostics if d.code == "REFERENCE_COLUMNS")
+    used = found["true"].totals.crossbars_used
+    assert note.message == f"{used} crossbars have one more column each for reference: {used * 64:,} cells"
+
+
 def test_a_fit_finds_gains_and_offsets_copy_by_copy():
     rng = np.random.default_rng(0)
     wanted = rng.integers(-1000, 1000, (400, 3))
