@@ -112,7 +112,35 @@ def devices_page() -> str:
     for section, kind in DEVICE.sections.items():
         lines += ["", f"## [{section}]", "", " ".join((kind.__doc__ or "").split()), ""]
         lines += field_table(DEVICE, section)
+        lines += wire_table() if section == "wires" else []
     return "\n".join(lines) + "\n"
+
+
+WIRES = (
+    (130, 0.144, 0.287, 0.861),
+    (90, 0.250, 0.500, 1.500),
+    (65, 0.248, 0.495, 1.486),
+    (45, 0.349, 0.697, 2.091),
+    (32, 0.522, 1.044, 3.131),
+    (22, 0.782, 1.563, 4.689),
+    (14, 1.016, 2.031, 6.094),
+    (10, 1.795, 3.591, 10.773),
+    (7, 2.085, 4.170, 12.510),
+)
+"""Node in nm, then ohm from cell to cell: cross-point (2F), 1T1R along rows (4F) and along columns (12F)."""
+
+
+def wire_table() -> list[str]:
+    """Describe what wires have at different nodes, line by line."""
+    return [
+        "",
+        "What to expect from cell to cell, in ohm: resistivities, widths and aspect ratios of NeuroSim V1.4, without",
+        "barriers, which make it 1.18 to 1.33 times as much:",
+        "",
+        "| Node | cross-point, 2F | 1T1R, along rows, 4F | 1T1R, along columns, 12F |",
+        "|---|---|---|---|",
+        *(f"| {node} nm | {ohms[0]:.2f} | {ohms[1]:.2f} | {ohms[2]:.2f} |" for node, *ohms in WIRES),
+    ]
 
 
 def field_table(kind: Kind, section: str) -> list[str]:

@@ -71,6 +71,11 @@ class Chip:
         return self.analog or self._die.faults is not None
 
     @property
+    def converters_err(self) -> bool:
+        """Whether converters are not ideal."""
+        return not self._device.converters.none
+
+    @property
     def joined(self) -> bool:
         """Whether rows that are not driven matter to those that are."""
         return self._device.wires.idle == "floating" and not self._device.wires.none

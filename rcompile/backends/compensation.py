@@ -18,6 +18,7 @@ from rcompile.backends.correction import copy_of_vector
 from rcompile.backends.die import Die
 from rcompile.backends.executor import Executor, Tensors
 from rcompile.backends.functional import Functional
+from rcompile.backends.fused import Plans
 from rcompile.backends.mixed import Mixed
 from rcompile.ir.placed import PlacedProgram
 
@@ -94,13 +95,14 @@ class Compensated:
         placed: the program.
         die: that it runs on.
         kind: what is corrected.
+        plans: see Fused.
     """
 
     name = "compensated"
 
-    def __init__(self, placed: PlacedProgram, die: Die, kind: Correction) -> None:
+    def __init__(self, placed: PlacedProgram, die: Die, kind: Correction, plans: Plans | None = None) -> None:
         self.placed = placed
-        self._die = Mixed(placed, Chip(placed, die))
+        self._die = Mixed(placed, Chip(placed, die), plans=plans)
         self._digital = Functional(placed, Blank(placed), ideal_converters=True)
         self._kind = kind
         self._fits: dict[int, Fit] = {}
@@ -133,10 +135,12 @@ class Compensated:
         return digital + np.rint(gain[copies] * found + offset[copies]).astype(np.int64)
 
 
-def engine_on(placed: PlacedProgram, die: Die, kind: Correction, calibration: Tensors | None) -> Mixed | Compensated:
+def engine_on(
+    placed: PlacedProgram, die: Die, kind: Correction, calibration: Tensors | None, plans: Plans | None = None
+) -> Mixed | Compensated:
     """Return the engine of a die, corrected where that is asked for."""
     if kind is Correction.NONE or calibration is None:
-        return Mixed(placed, Chip(placed, die))
-    engine = Compensated(placed, die, kind)
+        return Mixed(placed, Chip(placed, die), plans=plans)
+    engine = Compensated(placed, die, kind, plans)
     engine.fit(calibration)
     return engine

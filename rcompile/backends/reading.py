@@ -94,15 +94,27 @@ class Reading:
         a cell pair (c, top - c) driven with (u, top_digit - u) adds up 2 c u + top top_digit - top u - top_digit c.
         """
         rows = slice(self.read_cuts[section], self.read_cuts[section + 1])
-        section -= self.sections.start
         if self.complement is not None:
             total = digits[self.group, rows].sum(axis=0, dtype=np.float64)
-            constant = top_digit * (self.top * (rows.stop - rows.start) - self.complement[section])
-            return np.asarray(sums + self.top * total - constant[:, None])
-        if self.flips is None or not self.flips[section].any():
+            return np.asarray(sums + self.top * total - self.constant_of(section, top_digit)[:, None])
+        flips = self.flips_of(section)
+        if not flips.any():
             return sums
         total = digits[self.group, rows].sum(axis=0, dtype=sums.dtype)
-        return np.where(self.flips[section][:, None], sums.dtype.type(self.top) * total - sums, sums)
+        return np.where(flips[:, None], sums.dtype.type(self.top) * total - sums, sums)
+
+    def flips_of(self, section: int) -> NDArray[np.bool_]:
+        """Return which columns (columns,) store a section inverted."""
+        if self.flips is None:
+            return np.zeros(self.outputs.stop - self.outputs.start, bool)
+        return self.flips[section - self.sections.start]
+
+    def constant_of(self, section: int, top_digit: int) -> NDArray[np.float64]:
+        """Return what XNOR pairs (columns,) add up to whatever the inputs are, 0 for other schemes."""
+        if self.complement is None:
+            return np.zeros(self.outputs.stop - self.outputs.start)
+        rows = self.read_cuts[section + 1] - self.read_cuts[section]
+        return np.asarray(top_digit * (self.top * rows - self.complement[section - self.sections.start]), np.float64)
 
 
 @dataclass(frozen=True)

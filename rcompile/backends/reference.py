@@ -6,18 +6,14 @@ list. Plain numpy; every number is an integer below 2^24 held in float32 (produc
 sums are exact in any order. docs/semantics.md gives the formulas, in the same order.
 """
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from rcompile.backends.chip import Chip
-from rcompile.backends.correction import copy_of_vector, corrected
+from rcompile.backends.chunks import Chunked
 from rcompile.backends.die import Vectors
 from rcompile.backends.reading import Readout, readouts
 from rcompile.ir.converter import convert
@@ -32,11 +28,8 @@ FLOAT32_BITS = 24
 BEGINNING = 500_000
 """Cells that are read in the time that it takes to begin with a block."""
 
-CHUNK_ELEMENTS = 2**20
-"""Inputs and column sums handled at once: the working set stays near a core's cache."""
 
-
-class Reference:
+class Reference(Chunked[list[Readout]]):
     """Accumulators of each matrix of a program, computed by its crossbars.
 
     Args:
@@ -48,75 +41,19 @@ class Reference:
     name = "reference"
 
     def __init__(self, placed: PlacedProgram, chip: Chip | None = None, *, ideal_converters: bool = False) -> None:
-        self.placed = placed
-        self.chip = chip or Chip(placed)
+        super().__init__(placed, chip)
         self._ideal = ideal_converters
-        self._groups: dict[tuple[int, int], list[list[Readout]]] = {}
-
-    def accumulate(
-        self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
-    ) -> NDArray[np.int64]:
-        """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K); see Engine."""
-        positions = np.arange(len(vectors)) if positions is None else positions
-        item = self.placed.program.matrices[index]
-        width = item.matrix.columns * len(item.weight_slices) * item.encoding.polarities
-        count = max(1, CHUNK_ELEMENTS // (item.matrix.groups * (item.matrix.rows + width)))
-        starts = range(0, len(vectors), count)
-        for replica in np.unique(copy_of_vector(item, positions)).tolist():
-            self._readouts(index, replica)  # before the threads that read them
-        # narrow products gain nothing from threads inside BLAS; chunks are independent and their sums exact
-        with thread_pools().limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            chunks = (slice(start, start + count) for start in starts)
-            return np.concatenate(list(pool.map(lambda s: self._chunk(index, vectors[s], positions[s], call), chunks)))
-
-    def _chunk(self, index: int, vectors: np.ndarray, positions: NDArray[np.int64], call: int) -> NDArray[np.int64]:
-        item = self.placed.program.matrices[index]
-        inputs = item.presented.inputs_of(vectors)
-        # vectors last, so that what is done to a column runs along memory
-        columns = np.ascontiguousarray(inputs.transpose(1, 2, 0))
-        # rounded partial sums are added up by row partition first
-        partitions = 1 if self._takes_as_ideal(item) or item.sums_exactly else item.row_partitions
-        sums = np.zeros((partitions, item.matrix.groups, item.matrix.columns, len(vectors)))
-        copies = copy_of_vector(item, positions)
-        for replica in range(item.replicas):
-            own = slice(None) if item.replicas == 1 else np.flatnonzero(copies == replica)
-            if replica not in copies:
-                continue  # none of the vectors asked for is this copy's
-            part = np.zeros_like(sums[..., own])
-            for group in self._readouts(index, replica):
-                self._read(item, group, columns[:, :, own], part, Vectors(positions[own], (index, call)))
-            sums[..., own] += part
-        return corrected(item, sums.transpose(0, 3, 1, 2), inputs)
 
     def _takes_as_ideal(self, item: CrossbarMatrix) -> bool:
         """Tell whether a matrix's rounding is left out; what claims to lose nothing must show it."""
         return self._ideal and not item.lossless
 
-    def _readouts(self, index: int, replica: int) -> list[list[Readout]]:
-        """Return what is read together of one copy of a matrix; that of one matrix is kept."""
-        if (index, replica) not in self._groups:
-            self._groups = {key: found for key, found in self._groups.items() if key[0] == index}
-            item = self.placed.program.matrices[index]
-            self._groups[index, replica] = list(readouts(item, self.placed, self.chip, index, replica))
-        return self._groups[index, replica]
+    def _prepare(self, index: int, replica: int) -> list[list[Readout]]:
+        """Return the readouts of one copy of a matrix, crossbar by crossbar."""
+        return list(readouts(self.placed.program.matrices[index], self.placed, self.chip, index, replica))
 
-    def _read(
-        self,
-        item: CrossbarMatrix,
-        group: list[Readout],
-        inputs: Array,
-        sums: Array,
-        which: Vectors,
-    ) -> None:
-        """Drive one crossbar, or a pair of them, with all input slices; shift and add their columns into `sums`.
-
-        Args:
-            item: the matrix that is computed.
-            group: its readouts there.
-            inputs: (G, K, vectors) integers.
-            sums: (row partitions or 1, G, N, vectors), added to.
-            which: of all vectors these are.
-        """
+    def _read(self, item: CrossbarMatrix, group: list[Readout], inputs: Array, sums: Array, which: Vectors) -> None:
+        """Drive one crossbar, or a pair of them; see Chunked."""
         analog = self.chip.analog
         kind = np.float64 if analog else exact_float(item)
         arrays = {readout.reading.crossbar for readout in group}
@@ -176,12 +113,6 @@ class Reference:
         value = reading.true_sums(convert(plain, low, step, origin, top, analog=analog), digits, section, top_digit)
         skipped = top == 0
         return np.where(skipped[:, None], value.dtype.type(0), value) if skipped.any() else value
-
-
-@cache
-def thread_pools() -> ThreadpoolController:
-    """Return what limits the threads of libraries; finding them takes milliseconds."""
-    return ThreadpoolController()
 
 
 @dataclass(frozen=True)

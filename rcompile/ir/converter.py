@@ -58,6 +58,11 @@ class Adc:
         """Resolution that the converters must have."""
         return int(self.bits.max())
 
+    @property
+    def alike_in_cycles(self) -> bool:
+        """Whether converters are the same in all cycles."""
+        return all(len(table) == 1 for table in (self.bits, self.low, self.step, self.origin))
+
     def verify(self, shape: tuple[int, ...], name: str) -> None:
         """Check that tables fit the conversions (AXES) and hold what converters can do."""
         for table in (self.bits, self.low, self.step, self.origin):
@@ -103,13 +108,21 @@ def convert(
     as the nearest one where a code stands for a single sum.
     """
     kind = sums.dtype.type
-    sums = np.floor(sums + kind(0.5)) if analog else sums
-    first, last = (table.astype(kind)[:, None] for table in (low, low + top))
     if (step == 1).all() and (origin == low).all():
-        return np.clip(sums, first, last)
-    wide = sums.astype(np.float64)
-    codes = np.clip(np.floor((wide - low[:, None]) / step[:, None]), 0, top[:, None])
+        first, last = (table.astype(kind)[:, None] for table in (low, low + top))
+        return np.clip(np.floor(sums + kind(0.5)) if analog else sums, first, last)
+    codes = floored(sums.astype(np.float64), low[:, None], step[:, None], top[:, None], analog=analog)
     return origin[:, None] + step[:, None] * codes
+
+
+def floored(sums: np.ndarray, low: np.ndarray, step: np.ndarray | None, top: np.ndarray, *, analog: bool) -> np.ndarray:
+    """Return the codes of sums (columns, vectors), given tables (columns, 1); a step of None is 1 for all."""
+    sums = np.floor(sums + sums.dtype.type(0.5)) if analog else sums
+    codes = sums - low
+    if step is not None:
+        codes = np.floor(np.divide(codes, step, out=codes), out=codes)
+    found: np.ndarray = np.clip(codes, 0, top, out=codes)
+    return found
 
 
 def paper_adc_bits(input_bits: int, cell_bits: int, rows: int) -> int:

@@ -13,6 +13,7 @@ from rcompile.backends.compensation import Correction, engine_on
 from rcompile.backends.die import Die
 from rcompile.backends.executor import Engine, Executor
 from rcompile.backends.functional import Functional
+from rcompile.backends.fused import Plans
 from rcompile.devices import IDEAL, Device, resolve_device
 from rcompile.devices.faults import FaultMap, load_faults
 from rcompile.devices.load import seconds
@@ -214,8 +215,9 @@ def run_trials(
         fitted_on = {name: array[:CALIBRATION_SAMPLES] for name, array in calibration.inputs.items()}
     values: list[float | None] = []
     ratios: tuple[float, ...] = ()
+    plans = Plans(placed)
     for trial in range(die.trial, die.trial + conditions.count):
-        engine = engine_on(placed, replace(die, trial=trial), conditions.correct, fitted_on)
+        engine = engine_on(placed, replace(die, trial=trial), conditions.correct, fitted_on, plans)
         found = Executor(engine).run(data.inputs, progress)
         if compare and not values:
             ratios = snr_of_layers(engine, data)

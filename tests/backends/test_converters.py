@@ -35,10 +35,10 @@ def lossy(resolution: str, **settings: str):
     return resolve_target("classroom", names | {name.replace("_", ".", 1): text for name, text in settings.items()})
 
 
-def calibrated(matrix, target, vectors):
+def calibrated(matrix, target, vectors, copies: int = 1):
     """The placed program of a matrix whose converters are calibrated on the vectors."""
     program = flip_weights(slice_inputs(partition(program_of(matrix), target), target))
-    return mapped(matrix, target, seen=lambda _: measure(program.matrices[0], vectors))
+    return mapped(matrix, target, copies, seen=lambda _: measure(program.matrices[0], vectors))
 
 
 def expected_of(item, vectors: np.ndarray) -> np.ndarray:
