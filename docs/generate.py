@@ -150,6 +150,8 @@ def field_table(kind: Kind, section: str) -> list[str]:
     for name in (item.name for item in fields(kind.sections[section])):
         rule = known[f"{section}.{name}"]
         values = ", ".join(f"`{choice}`" for choice in rule.choices) or "true or false"
+        if rule.kind is str and not rule.choices:
+            values = "a text"
         if rule.kind in {int, float}:
             values = "number"
         if rule.low is not None:

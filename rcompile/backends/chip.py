@@ -13,6 +13,7 @@ from rcompile.backends.die import Die, Vectors
 from rcompile.circuits.converters import Errors, disturbed
 from rcompile.devices.faults import HIGH, LOW
 from rcompile.devices.streams import Moment, Streams
+from rcompile.errors import UsageError
 from rcompile.ir.arrays import frozen
 from rcompile.ir.converter import Adc
 from rcompile.ir.encoding import Memory
@@ -23,6 +24,9 @@ DOUBLE_BITS = 52
 
 DRIVEN_BITS = 16
 """Behind the binary point, of what rows are driven with where that is not whole."""
+
+FEWEST_BITS = 8
+"""Behind the binary point, of levels."""
 
 CACHED_BYTES = 2**28
 
@@ -104,7 +108,9 @@ class Chip:
         if not self._in_rram(crossbar):
             return self.levels(crossbar)[: len(digits), columns].T.astype(np.float64) @ digits
         driven = self._driven(crossbar, digits, top, which)
-        if self._device.gated is None:
+        if self.joined:
+            found = self._settled(crossbar, driven)[columns]
+        elif self._device.gated is None:
             found = self._products(crossbar, driven, top, columns)
         else:
             found = self._switched(crossbar, digits.astype(np.int64), driven, top)[columns]
@@ -126,9 +132,9 @@ class Chip:
             which: of all vectors these are, and which read of them.
         """
         errors = self._device.converters
-        if errors.none:
-            return sums
         crossbar, columns = at
+        if errors.none or not self._in_rram(crossbar):
+            return sums
         own = np.arange(columns.start, columns.stop)
         low, step = (np.broadcast_to(table, len(own)).astype(np.float64)[:, None] for table in tables)
         noise = np.zeros(sums.shape)
@@ -146,7 +152,7 @@ class Chip:
         Args:
             crossbar: that is read.
             columns: that are converted.
-            vectors: numbers of the vectors that it is read for, ascending.
+            vectors: numbers of the vectors that it is read for, in any order.
             read: which read of them it is.
         """
         position = self._placed.position_of(crossbar)
@@ -154,12 +160,10 @@ class Chip:
         found = np.empty((len(vectors), len(columns)))
         borders = np.flatnonzero(np.diff(vectors // BLOCK)) + 1  # runs of vectors that lie in one block
         for start, stop in pairwise([0, *borders.tolist(), len(vectors)]):
-            first, last = int(vectors[start]), int(vectors[stop - 1])
-            drawn = stream(first // BLOCK).standard_normal((last % BLOCK + 1, len(columns)))
-            found[start:stop] = drawn[vectors[start:stop] % BLOCK]
+            own = vectors[start:stop] % BLOCK
+            drawn = stream(int(vectors[start]) // BLOCK).standard_normal((int(own.max()) + 1, len(columns)))
+            found[start:stop] = drawn[own]
         return found.T
-
-    # cells
 
     @cached_property
     def _step_s(self) -> float:
@@ -241,9 +245,29 @@ class Chip:
         parts = [part.T @ whole(top * term.voltage(driven / top)) for term, part in zip(terms, sensed, strict=True)]
         return sum(parts[1:], parts[0])
 
+    def _settled(self, crossbar: int, driven: Sums) -> Sums:
+        """Return what columns sense where all lines that are not driven float, spare and dead ones too, in levels."""
+        sensed, ports = self._network(crossbar)
+        rows, columns = self._cells.wires(crossbar)
+        volts = np.zeros((len(sensed), driven.shape[1]))
+        volts[rows] = driven
+        dead = self._cells.dead(crossbar)
+        if dead is not None:
+            volts[np.flatnonzero(dead.all(axis=1))] = 0.0  # a dead row is not driven
+        volts = whole(self._device.wires.settled(ports, volts))
+        found: Sums = (np.rint(sensed / self._step_s * self._grid) / self._grid).T @ volts
+        found = found[columns] - found[-1] if self._die.reference_column else found[columns]
+        if dead is not None:
+            silent = np.flatnonzero(dead[:, columns].all(axis=0))
+            found[silent] = self._taken_off * driven.sum(axis=0)
+        return found
+
     def _switched(self, crossbar: int, digits: Codes, driven: Sums, top: int) -> Sums:
         """Return what the columns of gated cells give, in levels: pulse by pulse as long as any row is on."""
         gated, g = self._device.gated, self._cells.of(crossbar)
+        dead = self._cells.dead(crossbar)
+        if dead is not None:
+            g = np.where(dead, g[:, -1:] if self._die.reference_column else self._level_zero * self._step_s, g)
         rows, columns = self._cells.wires(crossbar)
         rows = rows[: len(digits)]
         found = np.zeros((g.shape[1], digits.shape[1]))
@@ -256,14 +280,12 @@ class Chip:
         found /= self._step_s
         return found[columns] - found[-1] if self._die.reference_column else found[columns]
 
-    # rows
-
     def _driven(self, crossbar: int, digits: np.ndarray, top: int, which: Vectors) -> Sums:
-        """Return what rows are really driven with, floating ones included."""
-        drivers, wires = self._device.drivers, self._device.wires
+        """Return what rows are really driven with."""
+        drivers = self._device.drivers
         driven = digits.astype(np.float64)
         if not drivers.none:
-            driven = drivers.driven(self._drivers(crossbar, top)[: len(digits)], digits.astype(np.int64))
+            driven = drivers.driven(self._drivers(crossbar)[: len(digits)], digits.astype(np.int64))
             if drivers.noisy:
                 every = np.arange(len(digits))
                 noise, jitter = (
@@ -271,17 +293,13 @@ class Chip:
                 )
                 driven = drivers.blurred(driven, top, noise, jitter, pulses=self._die.pulses)
             driven = whole(driven)
-        if self.joined:
-            rows, _ = self._cells.wires(crossbar)
-            driven = whole(wires.settled(self._network(crossbar)[1][np.ix_(rows, rows)], driven))
         return driven
 
-    def _draw_drivers(self, crossbar: int, top: int) -> Sums:
-        """Return what the drivers of a crossbar's rows give for each digit."""
-        stream = self._streams.of(self._placed.position_of(crossbar), Moment.PROGRAMMING, DRIVERS, top)
+    def _draw_drivers(self, crossbar: int) -> Sums:
+        """Return what the drivers of a crossbar's rows give for each digit, of those that any cycle has."""
+        stream = self._streams.of(self._placed.position_of(crossbar), Moment.PROGRAMMING, DRIVERS)
+        top = max(cycle.top for item in self._placed.program.matrices for cycle in item.presented.slices)
         return self._device.drivers.drawn(self._cells.lines[0], top, stream)[self._cells.wires(crossbar)[0]]
-
-    # columns
 
     def _variance(self, crossbar: int) -> NDArray[np.float64] | None:
         """Return the variance (rows, columns) of a read in levels squared, for a digit of 1; None: reads are exact.
@@ -291,9 +309,10 @@ class Chip:
         if not self.noisy or not self._in_rram(crossbar):
             return None
         device = self._device
-        g = self._cells.of(crossbar)
+        g = self._cells.bare(crossbar)
+        softened = device.softening(g) / self._step_s  # what is in series damps the noise of cells
         found = [model.read_sigma(g, device.cell) for model in device.models.values()]
-        total = sum((np.square(sigma / self._step_s) for sigma in found if sigma is not None), np.zeros_like(g))
+        total = sum((np.square(sigma * softened) for sigma in found if sigma is not None), np.zeros_like(g))
         dead = self._cells.dead(crossbar)
         total = total if dead is None else np.where(dead, 0.0, total)
         rows, _ = self._cells.wires(crossbar)
@@ -354,7 +373,14 @@ class Chip:
         widest = max(item.sum_bits for item in self._placed.program.matrices)
         widest += ceil(log2(1 + self._level_zero / top))  # the levels' own conductance comes on top
         exact = not self._device.terms() and self._device.drivers.none and self._device.wires.idle == "grounded"
-        return float(2 ** (DOUBLE_BITS - widest - 2 - (0 if exact else DRIVEN_BITS)))
+        bits = DOUBLE_BITS - widest - 2 - (0 if exact else DRIVEN_BITS)
+        if bits < FEWEST_BITS:
+            raise UsageError(
+                f"on {self._device.name}, column sums take {widest} bits, and level 0 conducts {self._level_zero:.3g} "
+                "levels in each cell: that cannot be added up exactly",
+                hint="a larger range of conductances, fewer rows at once, or fewer bits a cell or digit",
+            )
+        return float(2**bits)
 
     def _in_rram(self, crossbar: int) -> bool:
         """Tell whether a crossbar's cells are RRAM; no crossbar holds slices of both memories."""

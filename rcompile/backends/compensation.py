@@ -20,6 +20,9 @@ from rcompile.backends.executor import Executor, Tensors
 from rcompile.backends.functional import Functional
 from rcompile.backends.fused import Plans
 from rcompile.backends.mixed import Mixed
+from rcompile.backends.reference import Reference
+from rcompile.ir.crossbar import CrossbarMatrix
+from rcompile.ir.encoding import SignScheme
 from rcompile.ir.placed import PlacedProgram
 
 CALIBRATION_CALLS = 2**20
@@ -88,6 +91,14 @@ class Blank(Chip):
         self.levels = lru_cache(lambda _: np.zeros(size, np.uint8))
 
 
+class PairsOf(Reference):
+    """The reference with sums taken as they are, whatever converters can tell apart."""
+
+    def _takes_as_ideal(self, item: CrossbarMatrix) -> bool:
+        del item
+        return True
+
+
 class Compensated:
     """A die's engine with corrected outputs.
 
@@ -103,7 +114,9 @@ class Compensated:
     def __init__(self, placed: PlacedProgram, die: Die, kind: Correction, plans: Plans | None = None) -> None:
         self.placed = placed
         self._die = Mixed(placed, Chip(placed, die), plans=plans)
-        self._digital = Functional(placed, Blank(placed), ideal_converters=True)
+        blank = Blank(placed)
+        self._digital = Functional(placed, blank, ideal_converters=True)
+        self._pairs = PairsOf(placed, blank)
         self._kind = kind
         self._fits: dict[int, Fit] = {}
         self._ideal: Functional | None = None
@@ -111,7 +124,7 @@ class Compensated:
     def fit(self, inputs: Tensors) -> None:
         """Fit the corrections on calibration samples."""
         self._ideal = Functional(self.placed, keep=False, ideal_converters=True)
-        Executor(self).run(inputs)
+        Executor(self).run(inputs, together=True)  # a layer is fitted on all of them before the next one sees any
         self._ideal = None
 
     def accumulate(
@@ -121,7 +134,8 @@ class Compensated:
         item = self.placed.program.matrices[index]
         if item.converter.kind == "sense_amplifier":  # a reading of two values says where a threshold is, not how large
             return self._die.accumulate(index, vectors, positions, call)
-        digital = self._digital.accumulate(index, vectors, positions)
+        pairs = item.encoding.scheme is SignScheme.XNOR_PAIR  # which read cells as complements of each other
+        digital = (self._pairs if pairs else self._digital).accumulate(index, vectors, positions)
         copies = copy_of_vector(item, np.arange(len(vectors)) if positions is None else positions)
         if self._ideal is None:
             found = self._die.accumulate(index, vectors, positions, call) - digital

@@ -26,7 +26,7 @@ class Conductances:
     def __init__(self, placed: PlacedProgram, die: Die, streams: Streams) -> None:
         self._placed, self._die, self._streams = placed, die, streams
         self.crossbars = Crossbars(placed)
-        self.of = lru_cache(maxsize=16)(self._of)
+        self.bare = lru_cache(maxsize=16)(self._bare)
 
     @property
     def data_lines(self) -> tuple[int, int]:
@@ -64,7 +64,11 @@ class Conductances:
             return None
         return self._die.faults.states(self._placed.position_of(crossbar), *self.lines)
 
-    def _of(self, crossbar: int) -> NDArray[np.float64]:
+    def of(self, crossbar: int) -> NDArray[np.float64]:
+        """Return the conductances of all cells of a crossbar with what is in series, in siemens, when it is read."""
+        return self._die.device.series(self.bare(crossbar))
+
+    def _bare(self, crossbar: int) -> NDArray[np.float64]:
         """Return the conductances of all cells of a crossbar, in siemens, when it is read."""
         device, cell = self._die.device, self._die.device.cell
         step = cell.span_s / (2**self._placed.program.cell_bits - 1)
@@ -74,19 +78,36 @@ class Conductances:
         g = cell.g_min_s + levels * step
         for model in device.models.values():
             g = model.aimed(g, cell)
-        age = device.age()
-        for number, model in device.numbered():
-            g = model.program(g, cell, self._stream(crossbar, Moment.PROGRAMMING, number, model, age.rewrites))
-        for number, model in device.numbered():
-            g = model.drift(g, age.seconds, cell, self._stream(crossbar, Moment.DRIFT, number, model, age.rewrites))
-        for number, model in device.numbered():
-            g = model.stick(g, 1 + age.rewrites, cell, self._stream(crossbar, Moment.STICKING, number, model, 0))
+        age, position = device.age(), self._placed.position_of(crossbar)
+        models = [
+            model.on_cells(self.lines, self._streams.of(position, Moment.MAKING, number))
+            for number, model in device.numbered()
+        ]
+        for number, model in enumerate(models):
+            g = model.program(g, cell, self._stream(crossbar, Moment.PROGRAMMING, number, model, (age.rewrites,)))
+        for number, model in enumerate(models):
+            seconds = age.seconds if model.thermal else age.real_s
+            moment = age.moment if model.momentary else (age.rewrites,)
+            g = model.drift(g, seconds, cell, self._stream(crossbar, Moment.DRIFT, number, model, moment))
+        for number, model in enumerate(models):
+            g = model.stick(g, 1 + age.rewrites, cell, self._stream(crossbar, Moment.STICKING, number, model, ()))
         states = self.states(crossbar)
         if states is not None:
             g = np.where(states == LOW, cell.g_min_s, np.where(states == HIGH, cell.g_max_s, g))
-        return frozen(device.series(g))
+        return frozen(g)
 
-    def _stream(self, crossbar: int, moment: Moment, number: int, model: Model, rewrites: int) -> np.random.Generator:
-        """Return a model's stream: that of the cells at a position, or of what is written there in one round."""
-        written = (0,) if model.of_cell else (1 + crossbar, rewrites) if rewrites else (1 + crossbar,)
-        return self._streams.of(self._placed.position_of(crossbar), moment, *written, number)
+    def _stream(
+        self, crossbar: int, moment: Moment, number: int, model: Model, when: tuple[int, ...]
+    ) -> np.random.Generator:
+        """Return a model's stream: that of the cells at a position, or of what is written there in one round.
+
+        Args:
+            crossbar: of the program.
+            moment: at which the model acts.
+            number: of the model.
+            model: that draws.
+            when: the rewrite, or the time, that it draws for.
+        """
+        written = (0,) if model.of_cell else (1 + crossbar,)
+        when = () if model.of_cell and not model.momentary else when
+        return self._streams.of(self._placed.position_of(crossbar), moment, *written, number, *when)

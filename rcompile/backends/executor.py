@@ -143,17 +143,21 @@ class Executor:
         self._start, self._samples, self._runs = 0, 1, 1
         self._calls: Counter[tuple[int, int]] = Counter()
 
-    def run(self, inputs: Tensors, progress: Callable[[int], None] | None = None) -> dict[str, np.ndarray]:
+    def run(
+        self, inputs: Tensors, progress: Callable[[int], None] | None = None, *, together: bool = False
+    ) -> dict[str, np.ndarray]:
         """Return the model's outputs, samples along axis 0.
 
         Args:
             inputs: one array per model input, samples along axis 0.
             progress: called with the number of samples done since the last call.
+            together: run all samples layer after layer, not as many as memory suggests.
         """
         samples = len(next(iter(inputs.values())))
+        at_once = samples if together else self.samples_at_once()
         parts = []
-        for start in range(0, samples, self.samples_at_once()):
-            stop = min(start + self.samples_at_once(), samples)
+        for start in range(0, samples, at_once):
+            stop = min(start + at_once, samples)
             self._start, self._samples = start, stop - start
             self._calls.clear()
             parts.append(self._run_chunk(list(runs_of(self.source.batch, inputs, start, stop)), stop - start))

@@ -26,6 +26,10 @@ class Access(Model):
         """Return what is read of conductances."""
         return g / (1 + g * self.ohm)
 
+    def softening(self, g: Siemens) -> Siemens:
+        """Return by how much it grows with the conductances."""
+        return 1 / (1 + g * self.ohm) ** 2
+
     def aimed(self, g: Siemens, cell: Cell) -> Siemens:
         """Return the conductances to write for levels."""
         if not self.verified:

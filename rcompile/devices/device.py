@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 from rcompile.circuits.amplifiers import Amplifiers
 from rcompile.circuits.converters import Converters
 from rcompile.circuits.drivers import Drivers
@@ -69,7 +71,8 @@ class Device:
     def age(self) -> Age:
         """Return what time has done when it is read."""
         seconds, rewrites = self.refresh.after(self.age_s) if self.refresh else (self.age_s, 0)
-        return Age(seconds * (self.temperature.acceleration if self.temperature else 1.0), rewrites)
+        faster = self.temperature.acceleration if self.temperature else 1.0
+        return Age(seconds * faster, seconds, rewrites, self.age_s)
 
     def numbered(self) -> Iterator[tuple[int, Model]]:
         """Yield the models with the numbers of their streams."""
@@ -80,6 +83,14 @@ class Device:
         for model in self.models.values():
             g = model.series(g)
         return g
+
+    def softening(self, g: Siemens) -> Siemens:
+        """Return by how much what is read of cells grows with their conductances."""
+        found = np.ones_like(g)
+        for model in self.models.values():
+            found = found * model.softening(g)
+            g = model.series(g)
+        return found
 
     def terms(self) -> tuple[Term, ...]:
         """Return what a cell's current at any voltage is made of; () where it is ohmic."""

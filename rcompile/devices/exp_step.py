@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from rcompile.devices.pulses import Bounds, Pulsed, Weights
 from rcompile.fields import rule
 
+LARGEST = 100.0
+"""Exponent beyond which steps reach the end at once, or are none."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExpStep(Pulsed):
@@ -28,7 +31,7 @@ class ExpStep(Pulsed):
         """Return the size of a step up or down at w, in units of dw."""
         width = np.maximum(bounds.upper - bounds.lower, 1e-12)
         z = 2 * self.slope * w / width + self.shift
-        upwards = 1 - self.a_up * np.exp(self.gamma_up * z)
-        downwards = 1 - self.a_down * np.exp(-self.gamma_down * z)
+        upwards = 1 - self.a_up * np.exp(np.minimum(self.gamma_up * z, LARGEST))
+        downwards = 1 - self.a_down * np.exp(np.minimum(-self.gamma_down * z, LARGEST))
         found: Weights = np.maximum(np.where(up, upwards, downwards), 0.0)
         return found

@@ -19,6 +19,9 @@ class Flicker(Model):
     slower stays as it is found, anew at each time. (aihwkit, inference/noise, takes all of it as slow.)
     """
 
+    thermal = False
+    momentary = True
+
     sigma: float = rule(float, "relative to S", low=0.0, high=1.0)
     read_s: float = rule(float, "t_read, duration of a read", unit="s", low=1e-12, high=1.0)
     hold_s: float = rule(
@@ -39,8 +42,7 @@ class Flicker(Model):
     def drift(self, g: Siemens, seconds: float, cell: Cell, rng: np.random.Generator) -> Siemens:
         """Add what is slow."""
         slow = max(self.decades(seconds) - self.decades(self.hold_s), 0.0)
-        now = np.random.default_rng([int(rng.integers(2**32)), int(seconds)])
-        return np.maximum(g + slow**0.5 * self.size_s(g, cell) * now.standard_normal(g.shape), 0.0)
+        return np.maximum(g + slow**0.5 * self.size_s(g, cell) * rng.standard_normal(g.shape), 0.0)
 
     def read_sigma(self, g: Siemens, cell: Cell) -> Siemens | None:
         """Return the standard deviation of what differs from read to read."""

@@ -6,10 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from rcompile.circuits.wires import Wires
+from rcompile.devices.access import Access
+from rcompile.devices.ageing import Temperature
 from rcompile.devices.device import CIRCUITS, Device
 from rcompile.devices.measured import Measured
 from rcompile.devices.model import Cell, Model
 from rcompile.devices.models import MODELS
+from rcompile.devices.states import States
 from rcompile.errors import UsageError
 from rcompile.toml_file import Kind, TomlFile
 
@@ -33,6 +36,9 @@ UNITS = {
     "year": 31_556_952.0,
 }
 """Seconds; a year is the Gregorian calendar's."""
+
+LONGEST_S = 1e12
+"""30,000 years."""
 
 
 def list_devices() -> dict[str, str]:
@@ -88,9 +94,16 @@ def exclusive(cell: Cell, models: dict[str, Model], circuits: dict[str, object])
     bent = [section for section, model in models.items() if model.terms(cell)]
     for other in bent[1:]:
         yield other, f"and {bent[0]} both say how current depends on voltage: leave one of them out"
-    for lines in ("wires", "gated"):
-        if bent and lines in circuits:
-            yield bent[0], f"bends currents, and {lines} are solved for cells that are ohmic: leave one of them out"
+    for lines in ("wires", "gated", "access"):
+        if bent and lines in {**circuits, **models}:
+            yield bent[0], f"bends currents, and {lines} takes cells to be ohmic: leave one of them out"
+    states, access = models.get("states"), models.get("access")
+    if isinstance(states, States) and isinstance(access, Access) and states.count and access.verified and access.ohm:
+        problem = "spaces the cell's own states evenly, and access.verified aims at levels that are even behind it: "
+        yield "states.count", problem + "list them (states.listed_s), or set access.verified = false"
+    heat = circuits.get("temperature")
+    if isinstance(heat, Temperature):
+        yield from ((f"temperature.{key}", problem) for key, problem in heat.contradictions())
     if {"wires", "gated"} <= set(circuits):
         yield "gated", "and wires both say how lines run: leave one of them out"
     wires = circuits.get("wires")
@@ -122,6 +135,8 @@ def seconds(text: str) -> float:
         value = float(match[1]) if match and unit else None
     except ValueError:
         value = None
+    if value is not None and unit is not None and not value * unit <= LONGEST_S:
+        raise UsageError(f"'{text}' is more than {LONGEST_S:g} s", hint="no law of a device holds that long")
     if value is None or unit is None:
         raise UsageError(f"'{text}' is not a time", hint=f"a number and one of {', '.join(UNITS)}, for example 1day")
     return value * unit

@@ -50,7 +50,7 @@ class Measured(Model):
         del cell
         try:
             table(self.file)
-        except (OSError, UnicodeDecodeError, ValueError) as error:
+        except (OSError, UnicodeDecodeError, ValueError, csv.Error) as error:
             yield "file", f"cannot be read: {getattr(error, 'strerror', None) or error}"
 
     def drift(self, g: Siemens, seconds: float, cell: Cell, rng: np.random.Generator) -> Siemens:
@@ -92,7 +92,7 @@ def table(file: str) -> Table:
         ValueError: it is no such table; says what is wrong with which line.
     """
     found: dict[float, dict[float, list[float]]] = {}
-    with Path(file).open(encoding="utf-8", newline="") as lines:
+    with Path(file).open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines)
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
         if missing:

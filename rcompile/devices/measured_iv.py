@@ -15,7 +15,7 @@ class MeasuredIv(Model):
     """I = (G - A2 V_read - A3 V_read^2) V + A2 V^2 + A3 V^3: G is the conductance at V_read.
 
     A2 and A3, in S/V and S/V^2, are polynomials of log10(G), G in S, the highest degree first (CrossSim's form);
-    outside of the measured range they are those of its nearer end.
+    outside of the measured range they are those of its nearer end. Negative voltages give the negative current.
     """
 
     a2: tuple[float, ...] = rule(float, "coefficients of A2, the highest degree first", unit="S/V", many=True)
@@ -49,7 +49,7 @@ class MeasuredIv(Model):
 
         return (
             Term(lambda share: share, lambda g: g - second(g) - third(g)),
-            Term(np.square, second),
+            Term(lambda share: share * np.abs(share), second),  # measured upwards; downwards it is the same
             Term(lambda share: share**3, third),
         )
 

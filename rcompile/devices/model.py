@@ -60,13 +60,16 @@ def as_it_is(g: Siemens) -> Siemens:
 class Model:
     """A non-ideality that does nothing: each one overrides what it does.
 
-    `of_cell` says that it is the cell's own: the same however often the cell is written.
+    `of_cell` says that it is the cell's own: the same however often the cell is written; `thermal` that heat makes its
+    time pass faster; `momentary` that it draws anew at each time.
 
     Conductances are arrays (rows, columns) of a crossbar, in siemens. The generator is the model's own for this
     crossbar, trial and moment, so that what it draws depends on nothing else.
     """
 
     of_cell: ClassVar[bool] = False
+    thermal: ClassVar[bool] = True
+    momentary: ClassVar[bool] = False
 
     @property
     def draws(self) -> bool:
@@ -102,6 +105,15 @@ class Model:
         """Return the conductances to write for levels, given those of evenly spaced ones."""
         del cell
         return g
+
+    def on_cells(self, shape: tuple[int, int], rng: np.random.Generator) -> "Model":
+        """Return the model on an array of cells, with what they are from their making on."""
+        del shape, rng
+        return self
+
+    def softening(self, g: Siemens) -> Siemens:
+        """Return by how much what `series` returns grows with the conductances."""
+        return np.ones_like(g)
 
     def series(self, g: Siemens) -> Siemens:
         """Return the conductances of cells with what is in series with them."""

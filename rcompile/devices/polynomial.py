@@ -19,7 +19,9 @@ class Polynomial(Model):
     Outside of the measured range, s is that of its nearer end.
     """
 
-    coefficients: tuple[float, ...] = rule(float, "c_0, c_1, ..., for G in uS", unit="uS", many=True)
+    coefficients: tuple[float, ...] = rule(
+        float, "c_0, c_1, ..., for G in uS", unit="uS", low=-1e6, high=1e6, many=True
+    )
     from_s: float = rule(float, "least conductance measured", unit="S", low=0.0, high=1.0, default=0.0, choice=True)
     to_s: float = rule(float, "largest conductance measured", unit="S", low=0.0, high=1.0, default=1.0, choice=True)
 

@@ -76,9 +76,8 @@ class Pulsed(Model):
         found: Weights = np.clip(w + size, bounds.lower, bounds.upper)
         return found
 
-    def written(self, targets: Weights, rng: np.random.Generator) -> tuple[Weights, NDArray[np.int64]]:
+    def written(self, targets: Weights, bounds: Bounds, rng: np.random.Generator) -> tuple[Weights, NDArray[np.int64]]:
         """Return what is read of cells that were written, and the pulses of each."""
-        bounds = self.drawn(targets.shape, rng)
         w = np.clip(np.full(targets.shape, -1.0), bounds.lower, bounds.upper)
         seen, count = w, np.zeros(targets.shape, np.int64)
         for _ in range(self.pulses):
@@ -91,11 +90,9 @@ class Pulsed(Model):
             count += pulsed
         return seen, count
 
-    def program(self, g: Siemens, cell: Cell, rng: np.random.Generator) -> Siemens:
-        """Write each cell, until it is accepted."""
-        targets = 2 * (g - cell.g_min_s) / cell.span_s - 1
-        seen, _ = self.written(targets, rng)
-        return np.maximum(cell.g_min_s + (seen + 1) / 2 * cell.span_s, 0.0)
+    def on_cells(self, shape: tuple[int, int], rng: np.random.Generator) -> Model:
+        """Return what pulses do to cells that differ."""
+        return OnCells(self, self.drawn(shape, rng))
 
     def writing(self, cell: Cell) -> Writing:
         """Return what writing a cell takes, for levels that are all as frequent."""
@@ -104,8 +101,27 @@ class Pulsed(Model):
         return Writing(pulses, pulses * self.pulse_j, pulses * self.pulse_s)
 
 
+class OnCells(Model):
+    """Pulses on an array's cells.
+
+    Args:
+        law: of the pulses.
+        bounds: of the cells.
+    """
+
+    def __init__(self, law: Pulsed, bounds: Bounds) -> None:
+        self._law, self._bounds = law, bounds
+
+    def program(self, g: Siemens, cell: Cell, rng: np.random.Generator) -> Siemens:
+        """Write each cell, until it is accepted."""
+        targets = 2 * (g - cell.g_min_s) / cell.span_s - 1
+        seen, _ = self._law.written(targets, self._bounds, rng)
+        return np.maximum(cell.g_min_s + (seen + 1) / 2 * cell.span_s, 0.0)
+
+
 @lru_cache(maxsize=64)
 def mean_pulses(model: Pulsed) -> float:
     """Return the mean pulses of a cell."""
     targets = np.linspace(-1, 1, TYPICAL[0] * TYPICAL[1]).reshape(TYPICAL)
-    return float(model.written(targets, np.random.default_rng(0))[1].mean())
+    rng = np.random.default_rng(0)
+    return float(model.written(targets, model.drawn(TYPICAL, rng), rng)[1].mean())

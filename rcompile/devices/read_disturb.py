@@ -17,6 +17,7 @@ class ReadDisturb(Model):
     """
 
     of_cell = True
+    thermal = False
 
     reads_per_s: float = rule(float, "reads of a cell", unit="1/s", low=0.0, high=1e12)
     reads: float = rule(float, "n0, after which a typical cell has moved by 63 %", low=1.0, high=1e30)

@@ -23,11 +23,11 @@ class Relaxation(Model):
     times_s: tuple[float, ...] = rule(
         float, "when it was measured, ascending", unit="s", low=1e-9, high=1e12, many=True
     )
-    c0: tuple[float, ...] = rule(float, "c_0 at each time", unit="uS", many=True)
-    c1: tuple[float, ...] = rule(float, "c_1 at each time", unit="uS", many=True)
-    c2: tuple[float, ...] = rule(float, "c_2 at each time", unit="uS", many=True)
-    c3: tuple[float, ...] = rule(float, "c_3 at each time", unit="uS", many=True)
-    c4: tuple[float, ...] = rule(float, "c_4 at each time", unit="uS", many=True)
+    c0: tuple[float, ...] = rule(float, "c_0 at each time", unit="uS", low=-1e6, high=1e6, many=True)
+    c1: tuple[float, ...] = rule(float, "c_1 at each time", unit="uS", low=-1e6, high=1e6, many=True)
+    c2: tuple[float, ...] = rule(float, "c_2 at each time", unit="uS", low=-1e6, high=1e6, many=True)
+    c3: tuple[float, ...] = rule(float, "c_3 at each time", unit="uS", low=-1e6, high=1e6, many=True)
+    c4: tuple[float, ...] = rule(float, "c_4 at each time", unit="uS", low=-1e6, high=1e6, many=True)
 
     def contradictions(self, cell: Cell) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with times and coefficients."""

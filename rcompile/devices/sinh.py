@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rcompile.devices.model import Cell, Model, Term, as_it_is
 from rcompile.fields import rule
@@ -25,4 +26,10 @@ class Sinh(Model):
     def terms(self, cell: Cell) -> tuple[Term, ...]:
         """Return the only one."""
         top = cell.read_v / self.v0_v
-        return (Term(lambda share: np.sinh(share * top) / np.sinh(top), as_it_is),)
+
+        def relative(share: NDArray[np.float64]) -> NDArray[np.float64]:
+            size = np.abs(share)  # sinh(s top) / sinh(top), without the overflow of either
+            grown = np.exp((size - 1) * top) * np.expm1(-2 * size * top) / np.expm1(-2 * top)
+            return np.asarray(np.sign(share) * grown)
+
+        return (Term(relative, as_it_is),)

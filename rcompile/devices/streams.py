@@ -1,8 +1,8 @@
 """Random numbers that depend on what they are for alone, never on the order or the number of workers.
 
-A stream is keyed by the seed, the trial, the position of a crossbar on the chip, the moment (programming, drift,
-reading) and what draws. Any subset of trials, crossbars or vectors, in any order, on any number of workers, draws the
-same numbers.
+A stream is keyed by the seed, the trial, the position of a crossbar on the chip, the moment (making, programming,
+drift, reading, sticking) and what draws. Any subset of trials, crossbars or vectors, in any order, on any number of
+workers, draws the same numbers.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ class Moment(IntEnum):
     DRIFT = 1
     READING = 2
     STICKING = 3
+    MAKING = 4
 
 
 @dataclass(frozen=True)

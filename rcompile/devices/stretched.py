@@ -1,10 +1,11 @@
 """The stretched exponential, by which cells lose what was written to them."""
 
-from math import exp
-
 import numpy as np
 
 from rcompile.devices.model import Siemens
+
+ALL = 10.0
+"""Exponent at which all is lost: e^-22,000 is left."""
 
 
 def stretched(g: Siemens, end: float, share: float, beta: float, sigma: float, rng: np.random.Generator) -> Siemens:
@@ -18,7 +19,8 @@ def stretched(g: Siemens, end: float, share: float, beta: float, sigma: float, r
         sigma: of the logarithm of cells' times; 0: all are typical.
         rng: draws.
     """
-    if sigma == 0:
-        return end + (g - end) * exp(-(share**beta))
-    left: Siemens = np.exp(-((share * np.exp(-sigma * rng.standard_normal(g.shape))) ** beta))
+    own = sigma * rng.standard_normal(g.shape) if sigma else 0.0
+    with np.errstate(divide="ignore"):
+        exponent = beta * (np.log(share) - own)
+    left: Siemens = np.exp(-np.exp(np.minimum(exponent, ALL)))
     return end + (g - end) * left

@@ -1,12 +1,15 @@
 """Endurance: cells fail with the number of writes, and stay where they fail."""
 
 from dataclasses import dataclass
-from math import expm1
+from math import exp, expm1, log
 
 import numpy as np
 
 from rcompile.devices.model import Cell, Model, Siemens
 from rcompile.fields import rule
+
+ALL = 10
+"""Exponent at which all cells have failed: one in e^22,000 has not."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Wear(Model):
 
     def failed(self, writes: int) -> float:
         """Return the share of failed cells after so many writes of this program."""
-        return -expm1(-(((self.writes + writes) / self.endurance) ** self.shape))
+        exponent = self.shape * log((self.writes + writes) / self.endurance)
+        return -expm1(-exp(min(exponent, ALL)))
 
     def stick(self, g: Siemens, writes: int, cell: Cell, rng: np.random.Generator) -> Siemens:
         """Overwrite failed cells: those that fail first have failed for ever."""

@@ -322,8 +322,20 @@ def test_bits_in_sram_know_no_device():
     matrix, placed, target = program_for("offset", **{"weights.sram_bits": "8", "inputs.dac_bits": "2"})
     vectors = random_codes(matrix, 4)
     own = device(lognormal=Lognormal(0.5), sinh=Sinh(0.05), read_noise=ReadNoise(0.2), stuck=Stuck(0.3, 0.3))
-    found = Reference(placed, Chip(placed, Die(own, lines=target.lines))).accumulate(0, vectors)
-    np.testing.assert_array_equal(found, integer_product(matrix, vectors))
+    own = replace(own, converters=Converters(1.0, 0.1, 1.0, 0.5, 1.0))
+    for engine in (Reference, Mixed):
+        found = engine(placed, Chip(placed, Die(own, lines=target.lines))).accumulate(0, vectors)
+        np.testing.assert_array_equal(found, integer_product(matrix, vectors))
+
+
+def test_noise_is_a_vectors_own_in_any_order():
+    """Recurrent layers read the first step of all samples, then the second."""
+    _, placed, target = program_for("offset")
+    chip = Chip(placed, Die(device(read_noise=ReadNoise(0.05)), lines=target.lines))
+    crossbar, columns = int(placed.places["crossbar"][0]), np.arange(3)
+    order = np.array([0, 8, 16, 24, 1, 9, 200, 2, 63, 64])
+    drawn = chip.noise(crossbar, columns, np.arange(201), 0, 0, 0)
+    np.testing.assert_array_equal(chip.noise(crossbar, columns, order, 0, 0, 0), drawn[:, order])
 
 
 def test_dead_crossbars_are_silent_and_stuck_cells_stay():

@@ -70,11 +70,12 @@ def test_flicker_has_the_variance_of_its_spectrum(t, of, size):
     assert split.drift(G, t, CELL, rng()).var() + float(fast[0, 0]) ** 2 == pytest.approx(expected, rel=0.02)
 
 
-def test_slow_noise_is_found_anew_at_each_time():
+def test_slow_noise_has_a_key_for_each_time():
     model = Flicker(0.02, 1e-6)
-    first, again, later = (model.drift(G, t, CELL, rng()) for t in (60.0, 60.0, 3600.0))
-    np.testing.assert_array_equal(first, again)
-    assert abs(np.corrcoef(first.reshape(-1), later.reshape(-1))[0, 1]) < 0.01
+    assert model.momentary
+    keys = {Age(5.0, 5.0, 0, t).moment for t in (0.1, 0.9, 60.0, 3600.0)}
+    assert len(keys) == 4
+    assert Age(5.0, 5.0, 0, 60.0).moment == Age(9.0, 7.0, 3, 60.0).moment
 
 
 def test_heat_makes_time_pass_faster():
@@ -84,7 +85,10 @@ def test_heat_makes_time_pass_faster():
     device = resolve_device(
         "ideal@10s?temperature.kelvin=350&temperature.measured_kelvin=300&temperature.activation_ev=0"
     )
-    assert device.age() == Age(10.0, 0)
+    assert device.age() == Age(10.0, 10.0, 0, 10.0)
+    hot = resolve_device("ideal@10s?temperature.kelvin=350&temperature.measured_kelvin=300&temperature.activation_ev=1")
+    assert hot.age().real_s == 10
+    assert hot.age().seconds == pytest.approx(2511, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -94,3 +98,21 @@ def test_heat_makes_time_pass_faster():
 def test_refresh_starts_time_anew(seconds, expected):
     """A time of refresh is that just before it: the worst moment."""
     assert Refresh(60.0).after(seconds) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("every", [0.1, 0.3, 0.7, 1 / 3])
+def test_moments_of_refresh_are_those_before_it(every):
+    for count in range(1, 200):
+        seconds, times = Refresh(every).after(count * every)
+        assert times == count - 1
+        assert seconds == pytest.approx(every, rel=1e-9)
+
+
+@pytest.mark.parametrize("shape", [0.1, 50.0])
+def test_extremes_of_wear_and_loss_are_numbers(shape):
+    assert Wear(1.0, shape, 1e15).failed(1) == pytest.approx(1.0, abs=1e-3)
+    assert Wear(1e15, shape, 0.0).failed(1) == pytest.approx(0.0, abs=0.05)
+    for beta in (0.05, 5.0):
+        lost = Retention(1e-9, beta, 5.0).drift(G[:2], 1e12, CELL, rng())
+        assert np.isfinite(lost).all()
+        np.testing.assert_array_equal(Retention(1.0, beta).drift(G[:2], 0.0, CELL, rng()), G[:2])

@@ -129,8 +129,15 @@ def test_cells_are_written_so_that_levels_are_even_behind_what_is_in_series():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ("sinh.v0_v=0.1&access.ohm=1000", "sinh bends currents, and access takes cells to be ohmic"),
+        ("states.count=4&access.ohm=1000", "states.count spaces the cell's own states evenly"),
+        (
+            "temperature.kelvin=400&temperature.measured_kelvin=50&temperature.activation_ev=5",
+            r"temperature.activation_ev makes time pass by more than e\^30 times",
+        ),
+        ("polynomial.coefficients=[1e308]", r"polynomial.coefficients must be at most 1e\+06 uS"),
         ("sinh.v0_v=0.1&selector.threshold_v=0.1", "selector and sinh both say how current depends on voltage"),
-        ("sinh.v0_v=0.1&wires.row_ohm=1&wires.column_ohm=1", "sinh bends currents, and wires are solved for cells"),
+        ("sinh.v0_v=0.1&wires.row_ohm=1&wires.column_ohm=1", "sinh bends currents, and wires takes cells to be ohmic"),
         ("selector.threshold_v=0.3", r"selector.threshold_v must be below cell.read_v \(0.2 V\), is 0.3"),
         (
             "wires.row_ohm=1&wires.column_ohm=1&gated.bit_line_ohm=1&gated.source_line_ohm=1",

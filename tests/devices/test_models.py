@@ -170,8 +170,8 @@ def test_write_verify_cuts_errors_off_and_counts_its_pulses(sigma, tolerance, pu
 
 
 def test_telegraph_noise_has_its_share_and_its_two_states():
-    model = Telegraph(0.3, 0.2, 0.25)
-    first, later = (model.drift(written(5e-5), t, CELL, rng()) for t in (0.0, 3600.0))
+    model = Telegraph(0.3, 0.2, 0.25).on_cells(MILLION, rng())
+    first, later = (model.drift(written(5e-5), 0.0, CELL, rng(seed)) for seed in (1, 2))
     for found in (first, later):
         assert set(np.round(np.unique(found), 12)) == {5e-5, 6e-5}
         assert (found > 5.5e-5).mean() == pytest.approx(0.3 * 0.25, rel=0.02)
@@ -187,6 +187,8 @@ def test_each_model_is_known_here():
 def test_a_model_without_strength_changes_no_level(name):
     model, near = (NOTHING[name], 1e-15) if name in NOTHING else (AT_LEVELS[name], 1e-2)
     levels = np.tile(CELL.g_min_s + np.arange(4) * CELL.span_s / 3, (5, 1))
+    terms = model.terms(CELL)
+    model = model.on_cells(levels.shape, rng())
     np.testing.assert_allclose(model.program(levels, CELL, rng()), levels, rtol=near)
     np.testing.assert_allclose(model.drift(levels, 1e6, CELL, rng()), levels, rtol=1e-13)
     np.testing.assert_array_equal(model.stick(levels, 1, CELL, rng()), levels)
@@ -195,7 +197,7 @@ def test_a_model_without_strength_changes_no_level(name):
     sigma = model.read_sigma(levels, CELL)
     assert sigma is None or not sigma.any()
     share = np.linspace(-1, 1, 9)
-    if terms := model.terms(CELL):
+    if terms:
         current = sum(term.voltage(share)[:, None] * term.conductance(levels[0]) for term in terms)
         np.testing.assert_allclose(current, share[:, None] * levels[0], rtol=1e-9, atol=1e-20)
 
@@ -251,12 +253,13 @@ STRONG = {
 def effect(model: Model) -> list:
     """All that a model does to some conductances."""
     g = np.tile(np.linspace(CELL.g_min_s, CELL.g_max_s, 40), (40, 1))
-    sigma = model.read_sigma(g, CELL)
+    sigma, writing, terms = model.read_sigma(g, CELL), model.writing(CELL), model.terms(CELL)
+    model = model.on_cells(g.shape, rng())
     found = [model.program(g, CELL, rng()), model.drift(g, 1000.0, CELL, rng()), model.stick(g, 1, CELL, rng()), sigma]
-    found += [model.series(g), model.aimed(g, CELL)]
-    for term in model.terms(CELL):
+    found += [model.series(g), model.softening(g), model.aimed(g, CELL)]
+    for term in terms:
         found += [term.voltage(np.linspace(0, 1, 8)), term.conductance(g)]
-    return [None if array is None else array.tolist() for array in found] + [model.writing(CELL)]
+    return [None if array is None else array.tolist() for array in found] + [writing]
 
 
 @pytest.mark.parametrize("name", list(MODELS))
@@ -323,6 +326,7 @@ def test_times(text, expected):
         ("hfo", "there is no device 'hfo'"),
         ("hfo2_1t1r@soon", "'soon' is not a time"),
         ("hfo2_1t1r@3", "'3' is not a time"),
+        ("hfo2_1t1r@1e400s", "'1e400s' is more than 1e"),
         ("hfo2_1t1r?sigma", "'sigma' is not SECTION.FIELD=VALUE"),
         ("hfo2_1t1r?lognorm.sigma=1", "did you mean 'lognormal.sigma'?"),
         ("hfo2_1t1r?lognormal.sigma=-0.1", "lognormal.sigma must be at least 0, is -0.1"),

@@ -67,7 +67,7 @@ def test_exponential_steps_replay_the_curve_of_gong_2018():
 @pytest.mark.parametrize("model", [SoftBounds(dw=0.01, **NO_SPREAD), ExpStep(dw=0.00135, **NO_SPREAD, **GONG)])
 def test_cells_are_written_to_the_tolerance(model):
     targets = np.tile(np.linspace(-0.9, 0.9, 50), (4, 1))
-    seen, count = model.written(targets, rng())
+    seen, count = model.written(targets, model.drawn(targets.shape, rng(3)), rng())
     assert np.abs(seen - targets).max() <= 0.02
     assert (np.diff(count[0]) >= 0).all()  # farther takes more pulses
 
@@ -89,5 +89,5 @@ def test_the_mean_number_of_pulses_is_that_of_other_cells(name):
     device = resolve_device(name)
     (model,) = (m for m in device.models.values() if isinstance(m, Pulsed))
     targets = np.linspace(-1, 1, 20_000).reshape(100, 200)
-    _, count = model.written(targets, rng(7))
+    _, count = model.written(targets, model.drawn(targets.shape, rng(8)), rng(7))
     assert model.writing(device.cell).pulses == pytest.approx(count.mean(), rel=0.05)
