@@ -79,15 +79,16 @@ class Conductances:
         for model in device.models.values():
             g = model.aimed(g, cell)
         age, position = device.age(), self._placed.position_of(crossbar)
+        rewrite = (age.rewrites,) if age.rewrites else ()
         models = [
             model.on_cells(self.lines, self._streams.of(position, Moment.MAKING, number))
             for number, model in device.numbered()
         ]
         for number, model in enumerate(models):
-            g = model.program(g, cell, self._stream(crossbar, Moment.PROGRAMMING, number, model, (age.rewrites,)))
+            g = model.program(g, cell, self._stream(crossbar, Moment.PROGRAMMING, number, model, rewrite))
         for number, model in enumerate(models):
             seconds = age.seconds if model.thermal else age.real_s
-            moment = age.moment if model.momentary else (age.rewrites,)
+            moment = age.moment if model.momentary else rewrite
             g = model.drift(g, seconds, cell, self._stream(crossbar, Moment.DRIFT, number, model, moment))
         for number, model in enumerate(models):
             g = model.stick(g, 1 + age.rewrites, cell, self._stream(crossbar, Moment.STICKING, number, model, ()))
