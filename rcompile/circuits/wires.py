@@ -122,19 +122,21 @@ class Wires:
         for node in range(1, count):
             taken = wire / pivots[:, node - 1]
             pivots[:, node] -= wire * taken
-            found[node] = right[node] + taken[:, None] * found[node - 1]
+            np.multiply(found[node - 1], taken[:, None], out=found[node])
+            found[node] += right[node]
         found[-1] /= pivots[:, -1, None]
         for node in range(count - 2, -1, -1):
-            found[node] = (found[node] + wire * found[node + 1]) / pivots[:, node, None]
+            found[node] += wire * found[node + 1]
+            found[node] /= pivots[:, node, None]
         found = found.transpose(1, 0, 2) * g[:, :, None]
         return found[:, :, :-1], found[:, :, -1]
 
     def _by_rows(self, g: Siemens) -> Iterator[tuple[Siemens, Siemens]]:
-        """Yield what each row is to the bit lines: a symmetric admittance, and currents; some rows at once."""
+        """Yield what each row is to the bit lines: an admittance, symmetric but for rounding, and currents."""
         size = max(ROWS_BYTES // (8 * g.shape[1] ** 2), 1)
         for start in range(0, len(g), size):
             admittances, currents = self._word_lines(g[start : start + size])
-            yield from zip((admittances + admittances.transpose(0, 2, 1)) / 2, currents, strict=True)
+            yield from zip(admittances, currents, strict=True)
 
     def _bit_lines(self, g: Siemens) -> tuple[Siemens, Siemens]:
         """Return the network of rows (rows, columns), the last one next to the sense amplifiers; see `network`."""
@@ -157,7 +159,7 @@ class Wires:
         solved = []
         for row, (admittance, current) in enumerate(self._by_rows(g)):
             onward = sense if row == rows - 1 else wire
-            seen[:, :count] += admittance
+            seen[:, :count] += admittance.T  # symmetric, and then as `seen` lies in memory
             seen[:, count + row] = currents[row] = current
             pivot = seen[:, :count].copy(order="F")
             pivot.ravel("K")[:: count + 1] += onward
