@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import lil_matrix
@@ -61,6 +62,21 @@ def test_equals_a_nodal_solve(rows, columns, drive, sense):
     wires = Wires(row_ohm=2.5, column_ohm=1.5, driver_ohm=100.0, sense_ohm=40.0, drive=drive, sense=sense)
     g = cells(rows, columns)
     np.testing.assert_allclose(wires.sensed(g), nodal(g, wires), rtol=1e-9)
+
+
+REFERENCE = ROOT.parent / "shared" / "bench" / "irdrop" / "reference.npz"
+
+
+@pytest.mark.skipif(not REFERENCE.exists(), reason="the cases of an independent solver are not here")
+def test_equals_another_solver_up_to_drops_of_95_percent():
+    """Seven cases of badcrossbar, 64 x 64 and 128 x 128: currents of all columns for eight inputs each."""
+    with np.load(REFERENCE) as cases:
+        names = sorted({key.partition("/")[0] for key in cases.files})
+        assert len(names) == 7
+        for name in names:
+            ohm = float(cases[f"{name}/r"])
+            found = cases[f"{name}/V"].T @ Wires(ohm, ohm).sensed(1 / cases[f"{name}/R"])
+            np.testing.assert_allclose(found, cases[f"{name}/I"], rtol=1e-9)
 
 
 @pytest.mark.parametrize("ohm", [1e-3, 0.1, 10.0, 1e3])
