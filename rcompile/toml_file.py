@@ -219,7 +219,10 @@ class TomlFile:
         for section, content in self._data.items():
             if section in (*HEAD, "sources"):
                 continue
-            if section not in sections or not isinstance(content, dict):
+            if section in sections and not isinstance(content, dict):
+                self.mistake(section, f"must be a section, [{section}], written once")
+                continue
+            if section not in sections:
                 self.mistake(section, "is not a section" + did_you_mean(section, [*sections, *HEAD, "sources"]))
                 continue
             for key, value in content.items():

@@ -361,6 +361,16 @@ def test_all_mistakes_of_a_file_are_reported_at_once(tmp_path):
         resolve_device(str(path))
 
 
+@pytest.mark.parametrize("section", ["stuck = 5\n", "[[stuck]]\nat_g_min = 0.1\n"])
+def test_a_section_is_written_as_one(tmp_path, section):
+    path = tmp_path / "bad.toml"
+    head = 'schema_version = 1\nname = "bad"\nsummary = "wrong"\n'
+    cell = '[cell]\ng_min_s = 0.0\ng_max_s = 1.0e-5\nread_v = 0.2\n[sources]\ncell = "made up"\n'
+    path.write_text(head + (section + cell if "=" in section.splitlines()[0] else cell + section))
+    with pytest.raises(UsageError, match=r"stuck must be a section, \[stuck\], written once"):
+        resolve_device(str(path))
+
+
 def test_models_act_in_the_order_of_the_file(tmp_path):
     path = tmp_path / "two.toml"
     head = 'schema_version = 1\nname = "two"\nsummary = "two models"\n[cell]\ng_min_s = 0.0\ng_max_s = 1e-4\n'

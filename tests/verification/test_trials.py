@@ -160,6 +160,14 @@ def test_a_fit_finds_gains_and_offsets_copy_by_copy():
             np.testing.assert_allclose(fitted[1], offset, atol=1e-9)
         else:
             assert (fitted[0] == 1).all()
+    drift = Fit((2, 3), Correction.DRIFT)
+    drift.add(copies, wanted / np.array([2.0, 4.0])[copies, None], wanted)
+    one_gain, no_offset = drift.line()
+    np.testing.assert_allclose(one_gain, [[2.0] * 3, [4.0] * 3])
+    mixed = Fit((1, 2), Correction.DRIFT)
+    mixed.add(np.zeros(400, int), wanted[:, :2] / np.array([1.0, 2.0]), wanted[:, :2])
+    assert mixed.line()[0][0, 0] == mixed.line()[0][0, 1]  # one for all outputs of a copy
+    assert not no_offset.any()
     constant = Fit((1, 1), Correction.AFFINE)
     constant.add(np.zeros(5, int), np.full((5, 1), 7), np.full((5, 1), 9))
     assert [part.item() for part in constant.line()] == [1.0, 2.0]
