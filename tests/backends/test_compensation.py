@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_dies import device, program_for
+from test_dies import device, program_for, wide_matrix
 from test_engines import SCHEMES, integer_product, random_codes
 
 from rcompile.backends.chip import Chip
@@ -12,6 +12,7 @@ from rcompile.backends.functional import Functional
 from rcompile.backends.mixed import Mixed
 from rcompile.devices.model import Cell
 from rcompile.devices.power_drift import PowerDrift
+from rcompile.devices.read_noise import ReadNoise
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -39,3 +40,17 @@ def test_what_is_computed_beside_cells_is_what_a_blank_chip_gives(scheme):
     vectors = random_codes(matrix, 20)
     fast = Functional(placed, Blank(placed), ideal_converters=True).accumulate(0, vectors)
     np.testing.assert_array_equal(fast, PairsOf(placed, Blank(placed)).accumulate(0, vectors))
+
+
+def test_calibration_sees_other_noise_than_what_is_corrected():
+    """The same vectors, read to fit and read to be corrected, are two reads."""
+    _, placed, target = program_for("offset")
+    die = Die(device(read_noise=ReadNoise(0.2)), lines=target.lines)
+    vectors, chip = random_codes(wide_matrix(), 30), Chip(placed, die)
+    engine = Compensated(placed, die, Correction.OFFSET)
+    engine._ideal = Functional(placed, ideal_converters=True)
+    fitted = engine.accumulate(0, vectors)
+    engine._ideal = None
+    assert (engine.accumulate(0, vectors) != fitted).any()
+    plain = Mixed(placed, chip)
+    assert (plain.accumulate(0, vectors) == plain.accumulate(0, vectors)).all()
