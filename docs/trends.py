@@ -49,7 +49,9 @@ class Point:
     interval: tuple[float, float] | None
 
 
-def measured(job: Job, samples: int, settings: dict[str, str], **conditions: object) -> Accuracy:
+def measured(
+    job: Job, samples: int, settings: dict[str, str], device: str = "ideal", at: Sequence[str] = (), trials: int = 1
+) -> Accuracy:
     """Compile and execute a model."""
     given = {"crossbar.rows": "128", "crossbar.columns": "128", "inputs.dac_bits": "1", "hierarchy.chips": "512"}
     with tempfile.TemporaryDirectory() as folder, np.load(job.data) as arrays:
@@ -62,7 +64,9 @@ def measured(job: Job, samples: int, settings: dict[str, str], **conditions: obj
             calibration=job.calibration,
             output=Path(folder) / "out",
             options=rcompile.Options(exact_samples=1),
-            **conditions,  # type: ignore[arg-type]
+            device=device,
+            at=at,
+            trials=trials,
         )
     found = report.verification.accuracy
     assert found is not None
@@ -143,18 +147,16 @@ def page(
         "top-1 in %. Each conversion adds its noise, so that small arrays are noisy; wires take the more the larger an",
         f"array is: best are {best.at:g} x {best.at:g}.",
         "",
-        "| " + " | ".join(f"{each.at:g} x {each.at:g}" for each in sizes) + " |",
-        "|" + "---|" * len(sizes),
-        "| " + " | ".join(shown(each) for each in sizes) + " |",
+        *table([f"{each.at:g} x {each.at:g}" for each in sizes], [[shown(each) for each in sizes]]),
         "",
         "## Three bits are nearly enough for a binary network",
         "",
         f"`{jobs[1].model.stem}`, XNOR pairs on 128 x 128, calibrated ranges, top-1 in %. Three bits cost {loss:.2f}",
         f"points; Sun et al. (DATE 2018) report {SUN_2018} on MNIST for their network.",
         "",
-        "| " + " | ".join("lossless" if each.at == 0 else f"{each.at:g} bits" for each in bits) + " |",
-        "|" + "---|" * len(bits),
-        "| " + " | ".join(shown(each) for each in bits) + " |",
+        *table(
+            ["lossless" if each.at == 0 else f"{each.at:g} bits" for each in bits], [[shown(each) for each in bits]]
+        ),
         "",
         "## Cells of four bits suffer from relaxation",
         "",
@@ -162,14 +164,17 @@ def page(
         "after writing, the same dies at all times. Most of the loss comes within the first day, as in the measured",
         "polynomials.",
         "",
-        "| Cells | " + " | ".join(times) + " |",
-        "|---|" + "---|" * len(times),
-        *(f"| {cell} bits | " + " | ".join(shown(each) for each in series) + " |" for cell, series in relaxed.items()),
+        *table(["Cells", *times], [[f"{n} bits", *map(shown, series)] for n, series in relaxed.items()]),
         "",
         "![The three trends](trends.svg)",
         "",
     ]
     return "\n".join(lines)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a table as Markdown, line by line."""
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 def shown(found: Point) -> str:

@@ -1,6 +1,5 @@
 """The crossbars of a program as one die reads them."""
 
-from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from math import ceil, log2
@@ -15,6 +14,7 @@ from rcompile.devices.faults import HIGH, LOW
 from rcompile.devices.streams import Moment, Streams
 from rcompile.errors import UsageError
 from rcompile.ir.arrays import frozen
+from rcompile.ir.cells import Crossbars
 from rcompile.ir.converter import Adc
 from rcompile.ir.encoding import Memory
 from rcompile.ir.placed import PlacedProgram
@@ -46,19 +46,23 @@ class Chip:
     Args:
         placed: the program.
         die: that it runs on; without, one whose cells hold what is written.
+        crossbars: of the program, where they are known already.
     """
 
-    def __init__(self, placed: PlacedProgram, die: Die | None = None) -> None:
+    def __init__(self, placed: PlacedProgram, die: Die | None = None, crossbars: Crossbars | None = None) -> None:
         self._placed = placed
         self._die = die or Die()
         self._device = self._die.device
         self._streams = Streams(self._die.seed, self._die.trial)
-        self._cells = Conductances(placed, self._die, self._streams)
+        self.crossbars = crossbars or Crossbars(placed)
+        self._cells = Conductances(placed, self._die, self.crossbars, self._streams)
         program = placed.program
         kept = max(CACHED_BYTES // (8 * program.crossbar_rows * program.crossbar_columns), 16)
         self.levels = lru_cache(maxsize=kept)(self._levels)
         self.variance = lru_cache(maxsize=kept)(self._variance)
         self._sensed = lru_cache(maxsize=kept)(self._work_out_sensed)
+        self._floating = lru_cache(maxsize=kept)(self._work_out_floating)
+        self._ladders = lru_cache(maxsize=kept)(self._work_out_ladders)
         self._drivers = lru_cache(maxsize=kept)(self._draw_drivers)
         self._amplifiers = lru_cache(maxsize=kept)(self._draw_amplifiers)
         widest = max(item.converter.widest for item in program.matrices)
@@ -79,11 +83,6 @@ class Chip:
         """Whether converters are not ideal."""
         return not self._device.converters.none
 
-    @property
-    def joined(self) -> bool:
-        """Whether rows that are not driven matter to those that are."""
-        return self._device.wires.idle == "floating" and not self._device.wires.none
-
     @cached_property
     def noisy(self) -> bool:
         """Whether reads of a cell differ."""
@@ -91,16 +90,12 @@ class Chip:
         ends = np.array([[cell.g_min_s, cell.g_max_s]])
         return any(model.read_sigma(ends, cell) is not None for model in self._device.models.values())
 
-    def of(self, matrix: int, replica: int) -> Iterator[tuple[int, NDArray[np.int32]]]:
-        """Yield each crossbar of a copy with the copy's blocks on it, in order of reduction."""
-        return self._cells.crossbars.of(matrix, replica)
-
     def sums(self, crossbar: int, digits: np.ndarray, top: int, columns: NDArray[np.intp], which: Vectors) -> Sums:
         """Return what columns of an analog crossbar give to their converters, in levels (columns, vectors).
 
         Args:
             crossbar: that is read.
-            digits: (rows, vectors) that its first rows are driven with; all of them, where they are `joined`.
+            digits: (rows, vectors) that its first rows are driven with; others are not driven.
             top: the largest digit that there is.
             columns: that are converted.
             which: of all vectors these are, and which read of them.
@@ -108,7 +103,8 @@ class Chip:
         if not self._in_rram(crossbar):
             return self.levels(crossbar)[: len(digits), columns].T.astype(np.float64) @ digits
         driven = self._driven(crossbar, digits, top, which)
-        if self.joined:
+        wires = self._device.wires
+        if wires.idle == "floating" and not wires.none:
             found = self._settled(crossbar, driven)[columns]
         elif self._device.gated is None:
             found = self._products(crossbar, driven, top, columns)
@@ -184,13 +180,9 @@ class Chip:
         what a single one of them that is on would give without resistance of lines.
         """
         if self.analog and self._in_rram(crossbar):
-            if self._device.gated is None:
-                sensed, _ = self._network(crossbar)
-            else:
-                sensed = self._cells.of(crossbar)
-            levels = self._sounding(crossbar, self._without_reference(crossbar, sensed / self._step_s))
-            return frozen(np.rint((levels - self._taken_off) * self._grid) / self._grid)
-        written = self._cells.crossbars.levels(crossbar)
+            first, *others = self._sensed(crossbar)
+            return frozen(np.rint((sum(others, first) - self._taken_off) * self._grid) / self._grid)
+        written = self.crossbars.levels(crossbar)
         states = self._cells.states(crossbar)
         if states is None or not self._in_rram(crossbar):
             return written
@@ -217,11 +209,6 @@ class Chip:
             seen = seen - cells[rows, -1][:, None]
         return seen
 
-    def _sounding(self, crossbar: int, cells: Sums) -> Sums:
-        """Return what rows and columns meet in levels, on dead lines what level 0 gives."""
-        dead = self._cells.dead(crossbar)
-        return cells if dead is None else np.where(self._cells.seen(crossbar, dead), self._taken_off, cells)
-
     def _work_out_sensed(self, crossbar: int) -> list[Sums]:
         """Return what columns sense (rows, columns) for a digit of 1, in levels: one array, or one for each term.
 
@@ -245,29 +232,37 @@ class Chip:
         parts = [part.T @ whole(top * term.voltage(driven / top)) for term, part in zip(terms, sensed, strict=True)]
         return sum(parts[1:], parts[0])
 
+    def _work_out_floating(self, crossbar: int) -> tuple[Sums, Sums]:
+        """Return what columns sense of rows, in levels that add up exactly, and currents into rows, line by line."""
+        sensed, ports = self._network(crossbar)
+        return frozen(np.rint(sensed / self._step_s * self._grid) / self._grid), ports
+
     def _settled(self, crossbar: int, driven: Sums) -> Sums:
         """Return what columns sense where all lines that are not driven float, spare and dead ones too, in levels."""
-        sensed, ports = self._network(crossbar)
+        sensed, ports = self._floating(crossbar)
         rows, columns = self._cells.wires(crossbar)
         volts = np.zeros((len(sensed), driven.shape[1]))
-        volts[rows] = driven
+        volts[rows[: len(driven)]] = driven
         dead = self._cells.dead(crossbar)
         if dead is not None:
             volts[np.flatnonzero(dead.all(axis=1))] = 0.0  # a dead row is not driven
-        volts = whole(self._device.wires.settled(ports, volts))
-        found: Sums = (np.rint(sensed / self._step_s * self._grid) / self._grid).T @ volts
+        found: Sums = sensed.T @ whole(self._device.wires.settled(ports, volts))
         found = found[columns] - found[-1] if self._die.reference_column else found[columns]
         if dead is not None:
             silent = np.flatnonzero(dead[:, columns].all(axis=0))
             found[silent] = self._taken_off * driven.sum(axis=0)
         return found
 
+    def _work_out_ladders(self, crossbar: int) -> Sums:
+        """Return the conductances of gated cells line by line; on dead lines, that of level 0."""
+        g, dead = self._cells.of(crossbar), self._cells.dead(crossbar)
+        if dead is None:
+            return g
+        return frozen(np.where(dead, g[:, -1:] if self._die.reference_column else self._level_zero * self._step_s, g))
+
     def _switched(self, crossbar: int, digits: Codes, driven: Sums, top: int) -> Sums:
         """Return what the columns of gated cells give, in levels: pulse by pulse as long as any row is on."""
-        gated, g = self._device.gated, self._cells.of(crossbar)
-        dead = self._cells.dead(crossbar)
-        if dead is not None:
-            g = np.where(dead, g[:, -1:] if self._die.reference_column else self._level_zero * self._step_s, g)
+        gated, g = self._device.gated, self._ladders(crossbar)
         rows, columns = self._cells.wires(crossbar)
         rows = rows[: len(digits)]
         found = np.zeros((g.shape[1], digits.shape[1]))
@@ -384,7 +379,7 @@ class Chip:
 
     def _in_rram(self, crossbar: int) -> bool:
         """Tell whether a crossbar's cells are RRAM; no crossbar holds slices of both memories."""
-        block = self._placed.program.blocks[self._cells.crossbars.on(crossbar)[0]]
+        block = self._placed.program.blocks[self.crossbars.on(crossbar)[0]]
         item = self._placed.program.matrices[block["matrix"]]
         return item.weight_slices[block["weight_slice"]].memory is Memory.RRAM
 

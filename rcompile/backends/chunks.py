@@ -1,6 +1,7 @@
 """What engines that read crossbars share: vectors in chunks that fit a cache, copy by copy, chunks on all cores."""
 
 import os
+from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Generic, TypeVar
@@ -23,7 +24,7 @@ Group = TypeVar("Group")
 """What an engine reads together: a crossbar, or two whose columns are subtracted."""
 
 
-class Chunked(Generic[Group]):
+class Chunked(ABC, Generic[Group]):
     """An engine that reads a copy's crossbars one after the other.
 
     Args:
@@ -83,10 +84,11 @@ class Chunked(Generic[Group]):
         del item
         return False
 
+    @abstractmethod
     def _prepare(self, index: int, replica: int) -> list[Group]:
         """Return what is read together of one copy of a matrix."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _read(self, item: CrossbarMatrix, group: Group, inputs: Array, sums: Array, which: Vectors) -> None:
         """Drive one crossbar, or a pair of them, with all input slices; shift and add their columns into `sums`.
 
@@ -97,7 +99,6 @@ class Chunked(Generic[Group]):
             sums: (row partitions or 1, G, N, vectors), added to.
             which: of all vectors these are.
         """
-        raise NotImplementedError
 
 
 @cache

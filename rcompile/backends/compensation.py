@@ -91,7 +91,7 @@ class Blank(Chip):
         self.levels = lru_cache(lambda _: np.zeros(size, np.uint8))
 
 
-class PairsOf(Reference):
+class Unclipped(Reference):
     """The reference with sums taken as they are, whatever converters can tell apart."""
 
     def _takes_as_ideal(self, item: CrossbarMatrix) -> bool:
@@ -113,10 +113,10 @@ class Compensated:
 
     def __init__(self, placed: PlacedProgram, die: Die, kind: Correction, plans: Plans | None = None) -> None:
         self.placed = placed
-        self._die = Mixed(placed, Chip(placed, die), plans=plans)
+        self._die = Mixed(placed, chip_of(placed, die, plans), plans=plans)
         blank = Blank(placed)
         self._digital = Functional(placed, blank, ideal_converters=True)
-        self._pairs = PairsOf(placed, blank)
+        self._pairs = Unclipped(placed, blank)
         self._kind = kind
         self._fits: dict[int, Fit] = {}
         self._ideal: Functional | None = None
@@ -149,12 +149,17 @@ class Compensated:
         return digital + np.rint(gain[copies] * found + offset[copies]).astype(np.int64)
 
 
+def chip_of(placed: PlacedProgram, die: Die, plans: Plans | None) -> Chip:
+    """Return a die's chip, whose crossbars the plans may know already."""
+    return Chip(placed, die, plans.crossbars if plans else None)
+
+
 def engine_on(
     placed: PlacedProgram, die: Die, kind: Correction, calibration: Tensors | None, plans: Plans | None = None
 ) -> Mixed | Compensated:
     """Return the engine of a die, corrected where that is asked for."""
     if kind is Correction.NONE or calibration is None:
-        return Mixed(placed, Chip(placed, die), plans=plans)
+        return Mixed(placed, chip_of(placed, die, plans), plans=plans)
     engine = Compensated(placed, die, kind, plans)
     engine.fit(calibration)
     return engine

@@ -20,12 +20,12 @@ class Conductances:
     Args:
         placed: the program.
         die: that it runs on.
+        crossbars: of the program.
         streams: of its trial.
     """
 
-    def __init__(self, placed: PlacedProgram, die: Die, streams: Streams) -> None:
-        self._placed, self._die, self._streams = placed, die, streams
-        self.crossbars = Crossbars(placed)
+    def __init__(self, placed: PlacedProgram, die: Die, crossbars: Crossbars, streams: Streams) -> None:
+        self._placed, self._die, self._crossbars, self._streams = placed, die, crossbars, streams
         self.bare = lru_cache(maxsize=16)(self._bare)
 
     @property
@@ -74,7 +74,7 @@ class Conductances:
         step = cell.span_s / (2**self._placed.program.cell_bits - 1)
         rows, columns = self.wires(crossbar)
         levels = np.zeros(self.lines)
-        levels[rows[:, None], columns] = self.crossbars.levels(crossbar)
+        levels[rows[:, None], columns] = self._crossbars.levels(crossbar)
         g = cell.g_min_s + levels * step
         for model in device.models.values():
             g = model.aimed(g, cell)

@@ -89,7 +89,7 @@ class Functional:
         # with a sign; a cell that is stuck may hold more than its slice
         width = item.encoding.code_bits + 1 if not self.chip.faulty else item.encoding.code_bits + 8
         total = np.zeros(item.matrix.weights.shape, np.int8 if width <= 8 else np.int16 if width <= 16 else np.int32)
-        for crossbar, blocks in self.chip.of(index, replica):
+        for crossbar, blocks in self.chip.crossbars.of(index, replica):
             image = self.chip.levels(crossbar)
             for block, place in zip(self.placed.program.blocks[blocks], self.placed.places[blocks], strict=True):
                 rows = slice(block["row_start"], block["row_stop"])

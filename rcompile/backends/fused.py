@@ -16,7 +16,8 @@ from rcompile.backends.chip import Chip
 from rcompile.backends.chunks import Chunked
 from rcompile.backends.die import Vectors
 from rcompile.backends.reading import Readout, readouts
-from rcompile.backends.reference import Part, driven_rows, exact_float, reads
+from rcompile.backends.reference import Part, driven_rows, exact_float, parts_of, reads
+from rcompile.ir.cells import Crossbars
 from rcompile.ir.converter import floored
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import InputSlice, SignScheme
@@ -137,14 +138,12 @@ class Read:
             constant=np.bincount(self._target, constant, minlength=count[0]).astype(np.float64)[:, None],
         )
 
-    def _tables(self, readout: Readout, section: int, cycle: int) -> tuple[Array, Array, Array, Array]:
+    def _tables(self, readout: Readout, section: int, cycle: int) -> tuple[Array, ...]:
         """Return (low, step, origin, top code) of a readout's conversions."""
-        item, reading = self._item, readout.reading
-        if item.converter.kind == "none":
+        if self._item.converter.kind == "none":
             zero = np.zeros(1)
             return zero, zero + 1, zero, zero
-        polarity = 0 if item.analog else reading.polarity
-        return item.converter.tables((cycle, section, polarity, reading.weight_slice, reading.group, reading.outputs))
+        return readout.reading.tables(self._item, cycle, section)
 
 
 @dataclass(frozen=True)
@@ -165,11 +164,12 @@ class Plans:
 
     Args:
         placed: the program.
+        crossbars: of it, where they are known already.
     """
 
-    def __init__(self, placed: PlacedProgram) -> None:
+    def __init__(self, placed: PlacedProgram, crossbars: Crossbars | None = None) -> None:
         self._placed = placed
-        self._chip = Chip(placed)
+        self.crossbars = crossbars or Crossbars(placed)
         self._found: dict[tuple[int, int], list[Fusion]] = {}
 
     def of(self, index: int, replica: int) -> list[Fusion]:
@@ -183,9 +183,8 @@ class Plans:
 
     def _fusions(self, index: int, replica: int) -> Iterator[Fusion]:
         item = self._placed.program.matrices[index]
-        for group in readouts(item, self._placed, self._chip, index, replica):
-            both = [r for readout in group for r in (readout.reading, readout.minus) if r is not None]
-            parts = {crossbar: Part.of(group, crossbar) for crossbar in dict.fromkeys(r.crossbar for r in both)}
+        for group in readouts(item, self._placed, self.crossbars, index, replica):
+            parts = parts_of(group)
             turns = reads(group, one_at_a_time=self._placed.takes_turns)
             yield Fusion(parts, tuple(Read(item, read, parts) for read in turns))
 
@@ -203,7 +202,7 @@ class Fused(Chunked[Fusion]):
 
     def __init__(self, placed: PlacedProgram, chip: Chip | None = None, plans: Plans | None = None) -> None:
         super().__init__(placed, chip)
-        self._plans = plans or Plans(placed)
+        self._plans = plans or Plans(placed, self.chip.crossbars)
 
     def can_run(self, index: int) -> bool:
         """Tell whether all numbers are exact: not where sums that are not whole are added up without a conversion."""
@@ -217,11 +216,7 @@ class Fused(Chunked[Fusion]):
         """Drive one crossbar, or a pair of them; see Chunked."""
         flat = sums.reshape(-1, sums.shape[-1])
         kind = np.float64 if self.chip.analog else exact_float(item)
-        cells = (
-            {}
-            if self.chip.analog
-            else {crossbar: self._cells(crossbar, part, kind) for crossbar, part in group.parts.items()}
-        )
+        cells = {} if self.chip.analog else {c: part.cells(self.chip, c, kind) for c, part in group.parts.items()}
         for cycle, input_slice in enumerate(item.presented.slices):
             digits = input_slice.of(inputs)
             for turn, read in enumerate(group.turns):
@@ -243,10 +238,6 @@ class Fused(Chunked[Fusion]):
                     found += linear.totals @ read.totals(digits)
                 flat[read.outputs] += found * float(input_slice.weight)
 
-    def _cells(self, crossbar: int, part: Part, kind: type[np.floating]) -> Array:
-        """Return the levels (columns, rows) of a part of a crossbar."""
-        return np.ascontiguousarray(self.chip.levels(crossbar)[: part.height, part.columns].T.astype(kind))
-
     def _product(
         self,
         item: CrossbarMatrix,
@@ -259,8 +250,7 @@ class Fused(Chunked[Fusion]):
         which: Vectors,
     ) -> Array:
         """Return the sums (columns of the part, vectors) of one read of a crossbar."""
-        height = self.placed.program.crossbar_rows if self.chip.joined else part.height
-        driven = driven_rows(item, read.read, crossbar, digits, input_slice, height)
+        driven = driven_rows(item, read.read, crossbar, digits, input_slice, part.height)
         if crossbar in cells:
             return np.asarray(cells[crossbar] @ driven)
         return self.chip.sums(crossbar, driven.astype(np.float64), input_slice.top, part.columns, which)

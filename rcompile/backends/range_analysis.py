@@ -27,7 +27,7 @@ def is_one_product(placed: PlacedProgram, chip: Chip, index: int) -> bool:
     if item.encoding.scheme is SignScheme.XNOR_PAIR:
         return False
     for replica in range(item.replicas):
-        for group in readouts(item, placed, chip, index, replica):
+        for group in readouts(item, placed, chip.crossbars, index, replica):
             if not placed.takes_turns and joined_by_others(chip, group):
                 return False
             if not all(resolved(item, chip, readout) for readout in group):
@@ -58,13 +58,11 @@ def resolved(item: CrossbarMatrix, chip: Chip, readout: Readout) -> bool:
         return True
     cells = cells_of(item, chip, readout)
     negative, positive = np.minimum(cells, 0), np.maximum(cells, 0)
-    polarity = 0 if item.analog else reading.polarity
     borders = np.array(item.read_cuts[reading.sections.start : reading.sections.stop + 1]) - reading.inputs.start
     for section, (start, stop) in zip(reading.sections, pairwise(borders.tolist()), strict=True):
         least, most = negative[start:stop].sum(axis=0), positive[start:stop].sum(axis=0)
         for cycle, input_slice in enumerate(item.presented.slices):
-            place = (cycle, section, polarity, reading.weight_slice, reading.group, reading.outputs)
-            low, _, _, top = item.converter.tables(place)
+            low, _, _, top = reading.tables(item, cycle, section)
             if (low > input_slice.top * least).any() or (low + top < input_slice.top * most).any():
                 return False
     return True

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rcompile.backends.chip import Chip
-from rcompile.ir.cells import block_flips
+from rcompile.ir.cells import Crossbars, block_flips
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import SignScheme
 from rcompile.ir.graph import Array
@@ -103,6 +102,11 @@ class Reading:
         total = digits[self.group, rows].sum(axis=0, dtype=sums.dtype)
         return np.where(flips[:, None], sums.dtype.type(self.top) * total - sums, sums)
 
+    def tables(self, item: CrossbarMatrix, cycle: int, section: int) -> tuple[IntegerArray, ...]:
+        """Return (low, step, origin, top code) of the conversions of its columns."""
+        polarity = 0 if item.analog else self.polarity
+        return item.converter.tables((cycle, section, polarity, self.weight_slice, self.group, self.outputs))
+
     def flips_of(self, section: int) -> NDArray[np.bool_]:
         """Return which columns (columns,) store a section inverted."""
         if self.flips is None:
@@ -127,11 +131,11 @@ class Readout:
 
 
 def readouts(
-    item: CrossbarMatrix, placed: PlacedProgram, chip: Chip, index: int, replica: int
+    item: CrossbarMatrix, placed: PlacedProgram, crossbars: Crossbars, index: int, replica: int
 ) -> Iterator[list[Readout]]:
     """Yield what is read together of one copy of a matrix: a crossbar, or two whose columns are subtracted."""
     table, places = placed.program.blocks, placed.places
-    found = list(chip.of(index, replica))
+    found = list(crossbars.of(index, replica))
     read = {crossbar: [Reading.of(item, table[b], places[b]) for b in blocks] for crossbar, blocks in found}
     minus: dict[tuple[int, int, int, int], Reading] = {}
     if item.analog and item.encoding.scheme.block_polarities == 2:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rcompile.backends.chip import Chip
 from rcompile.backends.chunks import Chunked
 from rcompile.backends.die import Vectors
-from rcompile.backends.reading import Readout, readouts
+from rcompile.backends.reading import Reading, Readout, readouts
 from rcompile.ir.converter import convert
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import InputSlice
@@ -50,28 +50,22 @@ class Reference(Chunked[list[Readout]]):
 
     def _prepare(self, index: int, replica: int) -> list[list[Readout]]:
         """Return the readouts of one copy of a matrix, crossbar by crossbar."""
-        return list(readouts(self.placed.program.matrices[index], self.placed, self.chip, index, replica))
+        item = self.placed.program.matrices[index]
+        return list(readouts(item, self.placed, self.chip.crossbars, index, replica))
 
     def _read(self, item: CrossbarMatrix, group: list[Readout], inputs: Array, sums: Array, which: Vectors) -> None:
         """Drive one crossbar, or a pair of them; see Chunked."""
         analog = self.chip.analog
         kind = np.float64 if analog else exact_float(item)
-        arrays = {readout.reading.crossbar for readout in group}
-        arrays |= {readout.minus.crossbar for readout in group if readout.minus is not None}
-        parts = {crossbar: Part.of(group, crossbar) for crossbar in arrays}
-        height = {c: self.placed.program.crossbar_rows if self.chip.joined else parts[c].height for c in arrays}
-        cells: dict[int, Array] = {}
-        for crossbar, part in parts.items():
-            if not analog:
-                levels = self.chip.levels(crossbar)[: part.height, part.columns]
-                cells[crossbar] = np.ascontiguousarray(levels.T.astype(kind))
+        parts = parts_of(group)
+        cells = {} if analog else {c: part.cells(self.chip, c, kind) for c, part in parts.items()}
         for cycle, input_slice in enumerate(item.presented.slices):
             digits = input_slice.of(inputs)
             for turn, read in enumerate(reads(group, one_at_a_time=self.placed.takes_turns)):
                 this = Vectors(which.positions, (*which.read, cycle, turn))
                 found: dict[int, Array] = {}
                 for crossbar, part in parts.items():
-                    driven = driven_rows(item, read, crossbar, digits, input_slice, height[crossbar]).astype(kind)
+                    driven = driven_rows(item, read, crossbar, digits, input_slice, part.height).astype(kind)
                     if analog:
                         found[crossbar] = self.chip.sums(crossbar, driven, input_slice.top, part.columns, this)
                     else:
@@ -101,9 +95,7 @@ class Reference(Chunked[list[Readout]]):
         top_digit = item.presented.slices[cycle].top
         if self._takes_as_ideal(item):
             return reading.true_sums(plain, digits, section, top_digit)
-        polarity = 0 if item.analog else reading.polarity
-        place = (cycle, section, polarity, reading.weight_slice, reading.group, reading.outputs)
-        low, step, origin, top = item.converter.tables(place)
+        low, step, origin, top = reading.tables(item, cycle, section)
         analog = self.chip.analog
         if item.converter.kind == "none":
             return reading.true_sums(plain, digits, section, top_digit)
@@ -127,18 +119,30 @@ class Part:
     height: int
     columns: NDArray[np.intp]
 
-    @classmethod
-    def of(cls, group: list[Readout], crossbar: int) -> "Part":
-        """Return what readouts need of one of their crossbars."""
-        both = [r for readout in group for r in (readout.reading, readout.minus) if r is not None]
-        own = [r for r in both if r.crossbar == crossbar]
-        columns = np.concatenate([np.arange(r.columns.start, r.columns.stop) for r in own])
-        return cls(max(r.rows.stop for r in own), np.unique(columns))
+    def cells(self, chip: Chip, crossbar: int, kind: type[np.floating]) -> Array:
+        """Return the levels (columns, rows) of this part of a crossbar."""
+        return np.ascontiguousarray(chip.levels(crossbar)[: self.height, self.columns].T.astype(kind))
 
     def place(self, columns: slice) -> slice:
         """Return where columns of the crossbar, all of them converted, lie among those of this part."""
         start = int(np.searchsorted(self.columns, columns.start))
         return slice(start, start + columns.stop - columns.start)
+
+
+def parts_of(group: list[Readout]) -> dict[int, Part]:
+    """Return what some readouts need of each of their crossbars."""
+    found: dict[int, list[Reading]] = {}
+    for readout in group:
+        for reading in (readout.reading, readout.minus):
+            if reading is not None:
+                found.setdefault(reading.crossbar, []).append(reading)
+    return {
+        crossbar: Part(
+            height=max(reading.rows.stop for reading in own),
+            columns=np.unique(np.concatenate([np.arange(r.columns.start, r.columns.stop) for r in own])),
+        )
+        for crossbar, own in found.items()
+    }
 
 
 def exact_float(item: CrossbarMatrix) -> type[np.float32 | np.float64]:

@@ -4,6 +4,7 @@ Conductances are counted as w, from -1 at g_min to 1 at g_max, and steps in the 
 do (Rasch et al., AICAS 2021). Up and down differ: a law of its own for each is what subclasses state.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -37,7 +38,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pulsed(Model):
+class Pulsed(Model, ABC):
     """Cells start at g_min; each pulse moves those that are not yet within the tolerance, up or down."""
 
     dw: float = rule(float, "step of a pulse where the law is 1", low=1e-9, high=2.0)
@@ -58,9 +59,9 @@ class Pulsed(Model):
         float, "time of a pulse and its read; 0: not known", unit="s", low=0.0, high=1.0, default=0.0, choice=True
     )
 
+    @abstractmethod
     def step(self, w: Weights, up: NDArray[np.bool_], bounds: Bounds) -> Weights:
         """Return the size of a step up or down at w, in units of dw."""
-        raise NotImplementedError
 
     def drawn(self, shape: tuple[int, int], rng: np.random.Generator) -> Bounds:
         """Return the cells of an array."""

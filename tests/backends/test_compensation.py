@@ -6,7 +6,7 @@ from test_dies import device, program_for, wide_matrix
 from test_engines import SCHEMES, integer_product, random_codes
 
 from rcompile.backends.chip import Chip
-from rcompile.backends.compensation import Blank, Compensated, Correction, PairsOf
+from rcompile.backends.compensation import Blank, Compensated, Correction, Unclipped
 from rcompile.backends.die import Die
 from rcompile.backends.functional import Functional
 from rcompile.backends.mixed import Mixed
@@ -39,7 +39,7 @@ def test_what_is_computed_beside_cells_is_what_a_blank_chip_gives(scheme):
     matrix, placed, _ = program_for(scheme)
     vectors = random_codes(matrix, 20)
     fast = Functional(placed, Blank(placed), ideal_converters=True).accumulate(0, vectors)
-    np.testing.assert_array_equal(fast, PairsOf(placed, Blank(placed)).accumulate(0, vectors))
+    np.testing.assert_array_equal(fast, Unclipped(placed, Blank(placed)).accumulate(0, vectors))
 
 
 def test_calibration_sees_other_noise_than_what_is_corrected():
