@@ -286,3 +286,24 @@ def test_a_pass_says_that_converters_round(tmp_path):
     assert "the converters of 4 layers round, which only the accuracy counts" in words
     checked = run(tmp_path, "verify", "out", "--data", str(MODELS / "digits_test.npz"))
     assert "the converters of 4 layers round, which only the accuracy counts" in " ".join(checked.stdout.split())
+
+
+def test_doctor_says_what_computes(tmp_path):
+    result = run(tmp_path, "doctor")
+    assert result.returncode == 0
+    assert "the best of those that run here" in result.stdout or "kernels were not compiled" in result.stdout
+    result = run(tmp_path, "doctor", RCOMPILE_KERNELS="none")
+    assert "engine: numpy" in result.stdout
+    result = run(tmp_path, "doctor", RCOMPILE_KERNELS="altivec")
+    assert result.returncode == 2
+    assert "RCOMPILE_KERNELS is 'altivec': there are no such kernels here" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), [(("--threads", "-1"), "Must be >= 0."), (("--memory", "0"), "Must be > 0.")]
+)
+def test_impossible_limits_are_refused(tmp_path, arguments, message):
+    result = run(tmp_path, str(MODELS / "digits_mlp.onnx"), *arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert not list(tmp_path.iterdir())

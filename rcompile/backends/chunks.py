@@ -1,24 +1,24 @@
 """What engines that read crossbars share: vectors in chunks that fit a cache, copy by copy, chunks on all cores."""
 
-import os
 from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from rcompile.backends.chip import Chip
 from rcompile.backends.correction import copy_of_vector, corrected
 from rcompile.backends.die import Vectors
 from rcompile.ir.crossbar import CrossbarMatrix
-from rcompile.ir.graph import Array
+from rcompile.ir.matrix import IntegerArray
 from rcompile.ir.placed import PlacedProgram
+from rcompile.workers import in_parallel, share
 
 CHUNK_ELEMENTS = 2**20
 """Inputs and column sums handled at once: the working set stays near a core's cache."""
+
+FEWEST = 64
+"""Vectors that are worth a thread's while."""
 
 Group = TypeVar("Group")
 """What an engine reads together: a crossbar, or two whose columns are subtracted."""
@@ -27,15 +27,25 @@ Group = TypeVar("Group")
 class Chunked(ABC, Generic[Group]):
     """An engine that reads a copy's crossbars one after the other.
 
+    Attributes:
+        splits: see Engine.
+
     Args:
         placed: the program.
         chip: that it runs on; without, one whose cells hold what is written.
     """
 
+    splits = True
+
     def __init__(self, placed: PlacedProgram, chip: Chip | None = None) -> None:
         self.placed = placed
         self.chip = chip or Chip(placed)
         self._found: dict[tuple[int, int], list[Group]] = {}
+
+    def prepare(self, index: int) -> None:
+        """Lay out all copies of a matrix; see Engine."""
+        for replica in range(self.placed.program.matrices[index].replicas):
+            self._groups(index, replica)
 
     def accumulate(
         self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
@@ -43,21 +53,16 @@ class Chunked(ABC, Generic[Group]):
         """Return the accumulators (vectors, G * N) of unsigned input vectors (vectors, G, K); see Engine."""
         positions = np.arange(len(vectors)) if positions is None else positions
         item = self.placed.program.matrices[index]
-        width = item.matrix.columns * len(item.weight_slices) * item.encoding.polarities
-        count = max(1, CHUNK_ELEMENTS // (item.matrix.groups * (item.matrix.rows + width)))
-        starts = range(0, len(vectors), count)
+        count = share(len(vectors), self._vectors_at_once(item), FEWEST)
+        starts = range(0, max(len(vectors), 1), count)
         for replica in np.unique(copy_of_vector(item, positions)).tolist():
             self._groups(index, replica)  # before the threads that read them
-        # narrow products gain nothing from threads inside BLAS; chunks are independent and their sums exact
-        with thread_pools().limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            chunks = (slice(start, start + count) for start in starts)
-            return np.concatenate(list(pool.map(lambda s: self._chunk(index, vectors[s], positions[s], call), chunks)))
+        chunks = [slice(start, start + count) for start in starts]
+        return np.concatenate(in_parallel(lambda s: self._chunk(index, vectors[s], positions[s], call), chunks))
 
     def _chunk(self, index: int, vectors: np.ndarray, positions: NDArray[np.int64], call: int) -> NDArray[np.int64]:
         item = self.placed.program.matrices[index]
         inputs = item.presented.inputs_of(vectors)
-        # vectors last, so that what is done to a column runs along memory
-        columns = np.ascontiguousarray(inputs.transpose(1, 2, 0))
         # rounded partial sums are added up by row partition first
         partitions = 1 if self._takes_as_ideal(item) or item.sums_exactly else item.row_partitions
         sums = np.zeros((partitions, item.matrix.groups, item.matrix.columns, len(vectors)))
@@ -66,10 +71,9 @@ class Chunked(ABC, Generic[Group]):
             own = slice(None) if item.replicas == 1 else np.flatnonzero(copies == replica)
             if replica not in copies:
                 continue  # none of the vectors asked for is this copy's
-            part = np.zeros_like(sums[..., own])
-            for group in self._groups(index, replica):
-                self._read(item, group, columns[:, :, own], part, Vectors(positions[own], (index, call)))
-            sums[..., own] += part
+            part = np.zeros((*sums.shape[:-1], len(positions[own])))
+            self._run(item, self._groups(index, replica), inputs[own], part, Vectors(positions[own], (index, call)))
+            sums[..., own] = part
         return corrected(item, sums.transpose(0, 3, 1, 2), inputs)
 
     def _groups(self, index: int, replica: int) -> list[Group]:
@@ -88,20 +92,31 @@ class Chunked(ABC, Generic[Group]):
     def _prepare(self, index: int, replica: int) -> list[Group]:
         """Return what is read together of one copy of a matrix."""
 
+    def _vectors_at_once(self, item: CrossbarMatrix) -> int:
+        """Return for how many vectors crossbars are read at once."""
+        width = item.matrix.columns * len(item.weight_slices) * item.encoding.polarities
+        return max(1, CHUNK_ELEMENTS // (item.matrix.groups * (item.matrix.rows + width)))
+
     @abstractmethod
-    def _read(self, item: CrossbarMatrix, group: Group, inputs: Array, sums: Array, which: Vectors) -> None:
-        """Drive one crossbar, or a pair of them, with all input slices; shift and add their columns into `sums`.
+    def _run(
+        self,
+        item: CrossbarMatrix,
+        groups: list[Group],
+        inputs: IntegerArray,
+        sums: NDArray[np.float64],
+        which: Vectors,
+    ) -> None:
+        """Read one copy of a matrix with all input slices; shift and add its columns into `sums`.
 
         Args:
             item: the matrix that is computed.
-            group: what is read.
-            inputs: (G, K, vectors) integers.
+            groups: what is read.
+            inputs: (vectors, G, K).
             sums: (row partitions or 1, G, N, vectors), added to.
             which: of all vectors these are.
         """
 
 
-@cache
-def thread_pools() -> ThreadpoolController:
-    """Return what limits the threads of libraries; finding them takes milliseconds."""
-    return ThreadpoolController()
+def vectors_last(inputs: IntegerArray) -> IntegerArray:
+    """Return inputs (G, K, vectors), so that what is done to a column runs along memory."""
+    return np.ascontiguousarray(inputs.transpose(1, 2, 0))

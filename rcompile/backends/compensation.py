@@ -121,11 +121,27 @@ class Compensated:
         self._fits: dict[int, Fit] = {}
         self._ideal: Functional | None = None
 
+    @property
+    def splits(self) -> bool:
+        """Whether vectors may be handed over in parts: not those that corrections are fitted on."""
+        return self._ideal is None
+
     def fit(self, inputs: Tensors) -> None:
         """Fit the corrections on calibration samples."""
         self._ideal = Functional(self.placed, keep=False, ideal_converters=True)
         Executor(self).run(inputs, together=True)  # a layer is fitted on all of them before the next one sees any
         self._ideal = None
+
+    def prepare(self, index: int) -> None:
+        """See Engine."""
+        self._die.prepare(index)
+        self._beside(index).prepare(index)
+
+    def _beside(self, index: int) -> Functional | Reference:
+        """Return what computes the part of a matrix that cells do not."""
+        # XNOR pairs read cells as complements of each other
+        pairs = self.placed.program.matrices[index].encoding.scheme is SignScheme.XNOR_PAIR
+        return self._pairs if pairs else self._digital
 
     def accumulate(
         self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
@@ -134,8 +150,7 @@ class Compensated:
         item = self.placed.program.matrices[index]
         if item.converter.kind == "sense_amplifier":  # a reading of two values says where a threshold is, not how large
             return self._die.accumulate(index, vectors, positions, call)
-        pairs = item.encoding.scheme is SignScheme.XNOR_PAIR  # which read cells as complements of each other
-        digital = (self._pairs if pairs else self._digital).accumulate(index, vectors, positions)
+        digital = self._beside(index).accumulate(index, vectors, positions)
         copies = copy_of_vector(item, np.arange(len(vectors)) if positions is None else positions)
         if self._ideal is None:
             found = self._die.accumulate(index, vectors, positions, call) - digital

@@ -15,6 +15,7 @@ from rcompile.frontend.runtime import Session
 from rcompile.ir.graph import Batch, Value
 from rcompile.ir.matrix import Loop, Matrix, MatrixProgram, Segment, Step
 from rcompile.ir.placed import PlacedProgram
+from rcompile.workers import in_parallel, limits, share
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -30,15 +31,35 @@ class Observation:
 
 Observer = Callable[[int, Observation], None]
 
-VECTOR_BYTES = 2**26
-"""Input vectors of one matrix held at once."""
+PART_BYTES = 2**21
+"""Input vectors that a thread handles at once."""
+
+FEWEST = 64
+"""Vectors that are worth a thread's while."""
+
+BYTES_EACH = 24
+"""Of an accumulator on its way to an output."""
 
 
 class Engine(Protocol):
-    """What computes accumulators."""
+    """What computes accumulators.
+
+    Attributes:
+        name: of the engine.
+        placed: the program.
+    """
 
     name: str
     placed: PlacedProgram
+
+    @property
+    def splits(self) -> bool:
+        """Whether vectors may be handed over in parts, by several threads."""
+        ...
+
+    def prepare(self, index: int) -> None:
+        """Work out what all vectors of a matrix share, before several threads hand over theirs."""
+        ...
 
     def accumulate(
         self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
@@ -166,9 +187,13 @@ class Executor:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def samples_at_once(self) -> int:
-        """Return how many samples keep the largest matrix's vectors within bounds."""
-        sizes = (m.vectors * m.groups * m.rows * -(-m.input.bits // 8) for m in self.source.matrices)
-        return max(1, VECTOR_BYTES // max([*sizes, 1]))
+        """Return how many samples keep the tensors of the largest matrix within memory."""
+        held = not self.engine.splits  # all input vectors at once
+        sizes = (
+            m.vectors * m.groups * (m.columns * BYTES_EACH + held * m.rows * -(-m.input.bits // 8))
+            for m in self.source.matrices
+        )
+        return max(1, limits().memory_bytes // max([*sizes, 1]))
 
     def run_once(self, inputs: Tensors) -> dict[str, np.ndarray]:
         """Return the outputs for exactly what the model is fed."""
@@ -180,24 +205,48 @@ class Executor:
 
     def _matrix(self, index: int, codes: list[np.ndarray]) -> list[np.ndarray]:
         matrix = self.source.matrices[index]
-        vectors = [vectors_of(matrix, run) for run in codes]
         samples, first = self._samples // self._runs, self._interpreter.first
-        positions = [
-            positions_of(
-                len(own), samples, self._start + (first + number) * samples, steps_first=matrix.samples_axis == 1
-            )
-            for number, own in enumerate(vectors)
-        ]
-        accumulators = self.engine.accumulate(
-            index, np.concatenate(vectors), np.concatenate(positions), self._calls[index, first]
+        each = [vectors_in(matrix, run) for run in codes]
+        positions = np.concatenate(
+            [
+                positions_of(
+                    vectors, samples, self._start + (first + number) * samples, steps_first=matrix.samples_axis == 1
+                )
+                for number, vectors in enumerate(each)
+            ]
         )
+        call = self._calls[index, first]
         self._calls[index, first] += 1
-        outputs = apply(matrix.epilogue, accumulators)
+
+        def compute(part: tuple[np.ndarray, NDArray[np.int64]]) -> tuple[NDArray[np.int64] | None, np.ndarray]:
+            found = self.engine.accumulate(index, vectors_of(matrix, part[0]), part[1], call)
+            return (found if self._observe else None), apply(matrix.epilogue, found)
+
+        self.engine.prepare(index)
+        done = in_parallel(compute, list(self._parts(matrix, codes, positions)))
+        outputs = np.concatenate([outputs for _, outputs in done])
         if self._observe is not None:
+            accumulators = np.concatenate([found for found, _ in done if found is not None])
             self._observe(index, Observation(codes, accumulators, outputs))
-        borders = np.cumsum([len(run) for run in vectors])[:-1]
-        pieces = np.split(outputs, borders)
+        pieces = np.split(outputs, np.cumsum(each)[:-1])
         return [tensor_of(matrix, piece, run.shape) for piece, run in zip(pieces, codes, strict=True)]
+
+    def _parts(
+        self, matrix: Matrix, codes: list[np.ndarray], positions: NDArray[np.int64]
+    ) -> Iterator[tuple[np.ndarray, NDArray[np.int64]]]:
+        """Yield a matrix's inputs, samples along axis 0, and the positions of their vectors, a cacheful at a time."""
+        together = np.concatenate([run if matrix.window else run.reshape(-1, run.shape[-1]) for run in codes])
+        per_sample = matrix.window.positions if matrix.window else 1
+        size = per_sample * matrix.groups * matrix.rows * -(-matrix.input.bits // 8)
+        count = share(len(together), PART_BYTES // size, FEWEST // per_sample) if self.engine.splits else len(together)
+        for start in range(0, max(len(together), 1), max(count, 1)):
+            own = slice(start * per_sample, (start + count) * per_sample)
+            yield together[start : start + count], positions[own]
+
+
+def vectors_in(matrix: Matrix, codes: np.ndarray) -> int:
+    """Return how many input vectors a tensor presents."""
+    return len(codes) * matrix.window.positions if matrix.window else codes.size // codes.shape[-1]
 
 
 def positions_of(vectors: int, samples: int, first: int, *, steps_first: bool) -> NDArray[np.int64]:

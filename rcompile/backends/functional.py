@@ -9,15 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcompile.backends.chip import Chip
-from rcompile.backends.correction import copy_of_vector, corrected
+from rcompile.backends.correction import copy_of_vector
 from rcompile.backends.range_analysis import is_one_product
 from rcompile.errors import InternalError
+from rcompile.frontend.byte_product import ByteProduct, fits
 from rcompile.ir.cells import block_flips, cuts_within
 from rcompile.ir.crossbar import CrossbarMatrix
-from rcompile.ir.encoding import SignScheme
+from rcompile.ir.matrix import IntegerArray
 from rcompile.ir.placed import PlacedProgram
 
 FLOAT32_EXACT = 2**24
+
+MANY_WEIGHTS = 2**11
+"""With fewer, a session takes longer to begin than bytes save."""
 
 FEWEST_ROWS = 32
 """Fewer at once would be slower in float32 than all in float64."""
@@ -34,6 +38,7 @@ class Functional:
     """
 
     name = "functional"
+    splits = True
 
     def __init__(
         self,
@@ -49,6 +54,12 @@ class Functional:
         self.chip = chip or Chip(placed)
         self._products: dict[int, bool] = {}
         self._weights: dict[tuple[int, int], np.ndarray] = {}
+        self._ready: dict[tuple[int, int], Product | Bytes] = {}
+
+    def prepare(self, index: int) -> None:
+        """Read back all copies of a matrix; see Engine."""
+        for replica in range(self.placed.program.matrices[index].replicas):
+            self._product(index, replica)
 
     def accumulate(
         self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0
@@ -57,16 +68,16 @@ class Functional:
         item = self.placed.program.matrices[index]
         if not self.can_run(index):
             raise InternalError(f"{item.matrix.name} rounds its sums: the functional engine cannot run it")
-        inputs = item.presented.inputs_of(vectors)
-        sums = np.empty((len(vectors), item.matrix.groups, item.matrix.columns))
         del call  # nothing is drawn
+        inputs = item.presented.inputs_of(vectors)
         copies = copy_of_vector(item, np.arange(len(vectors)) if positions is None else positions)
+        found = np.empty((len(vectors), item.matrix.groups, item.matrix.columns), np.int64)
         for replica in range(item.replicas):
             own = slice(None) if item.replicas == 1 else np.flatnonzero(copies == replica)
-            sums[own] = product(inputs[own], self.effective_weights(index, replica), item.presented.largest)
-        if item.encoding.scheme is SignScheme.XNOR_PAIR:
-            sums *= 2  # as its pairs of cells add up
-        return corrected(item, sums[None], inputs)
+            found[own] = self._product(index, replica)(inputs[own])
+        found *= item.presented.step
+        found -= (item.matrix.input.zero_point - item.presented.base) * item.encoding.column_sums
+        return found.reshape(len(vectors), item.matrix.groups * item.matrix.columns)
 
     def can_run(self, index: int) -> bool:
         """Tell whether a matrix computes one product with what its cells hold."""
@@ -83,6 +94,25 @@ class Functional:
                 self._weights.clear()
             self._weights[index, replica] = self._read_back(index, replica)
         return self._weights[index, replica]
+
+    def _product(self, index: int, replica: int) -> "Product | Bytes":
+        """Return the product with one copy's weights, offsets included; that of one matrix is kept."""
+        key = (index, replica)
+        if key not in self._ready:
+            item = self.placed.program.matrices[index]
+            codes, encoding = self.effective_weights(index, replica), item.encoding
+            weights = encoding.step[:, None, :] * codes.astype(np.int64) + encoding.offset[:, None, :]
+            others = {other: ready for other, ready in self._ready.items() if other[0] == index}
+            self._ready = {**others, key: self._ready_for(weights, item)}
+        return self._ready[key]
+
+    @staticmethod
+    def _ready_for(weights: IntegerArray, item: CrossbarMatrix) -> "Product | Bytes":
+        """Return the fastest exact product."""
+        many = weights.shape[0] == 1 and weights.size >= MANY_WEIGHTS and item.presented.least == 0
+        if many and fits(weights[0], item.presented.largest):
+            return Bytes(weights[0])
+        return Product(weights, item.presented.largest)
 
     def _read_back(self, index: int, replica: int) -> np.ndarray:
         item = self.placed.program.matrices[index]
@@ -101,20 +131,57 @@ class Functional:
         return total
 
 
-def product(vectors: np.ndarray, weights: np.ndarray, largest_input: int) -> NDArray[np.float64]:
-    """Return vectors (V, G, K) times weights (G, K, N) as (V, G, N), exactly; no input is larger than stated.
+class Product:
+    """An exact product of whole numbers in floats: of as many rows at once as no sum of them can exceed.
 
-    In float32 as many rows at once as cannot exceed 2^24, in float64 where that are too few.
+    Args:
+        weights: (G, K, N).
+        largest: magnitude of what they are multiplied with.
     """
-    largest = max(int(weights.max(initial=0)), -int(weights.min(initial=0)), 1) * largest_input
-    rows = FLOAT32_EXACT // max(largest, 1)
-    kind: type[np.float32 | np.float64] = np.float32 if rows >= FEWEST_ROWS else np.float64
-    step = rows if kind is np.float32 else weights.shape[1]
-    total = np.zeros((vectors.shape[1], len(vectors), weights.shape[2]))
-    for start in range(0, weights.shape[1], step):
-        part = slice(start, start + step)
-        total += np.matmul(vectors[:, :, part].transpose(1, 0, 2).astype(kind), weights[:, part].astype(kind))
-    return total.transpose(1, 0, 2)
+
+    def __init__(self, weights: IntegerArray, largest: int) -> None:
+        magnitudes = np.abs(weights)
+        self._parts: list[tuple[slice, np.ndarray]] = []
+        self._shape = weights.shape
+        kind: type[np.float32 | np.float64] = np.float32
+        if int(magnitudes.max(initial=0)) * largest * FEWEST_ROWS > FLOAT32_EXACT:
+            kind = np.float64
+        start = 0
+        while start < weights.shape[1]:
+            stop = self._reach(magnitudes[:, start:], largest) + start if kind is np.float32 else weights.shape[1]
+            part = slice(start, stop)
+            self._parts.append((part, np.ascontiguousarray(weights[:, part].astype(kind))))
+            start = stop
+
+    @staticmethod
+    def _reach(magnitudes: IntegerArray, largest: int) -> int:
+        """Return how many rows float32 adds up exactly, in any order."""
+        most = np.cumsum(magnitudes, axis=1, dtype=np.int64).max(axis=(0, 2)) * largest
+        return max(int(np.searchsorted(most, FLOAT32_EXACT, side="right")), 1)
+
+    def __call__(self, vectors: np.ndarray) -> NDArray[np.float32] | NDArray[np.float64]:
+        """Return vectors (V, G, K) times weights, as (V, G, N)."""
+        parts = [
+            np.matmul(vectors[:, :, rows].transpose(1, 0, 2).astype(weights.dtype), weights)
+            for rows, weights in self._parts
+        ]
+        total = parts[0] if len(parts) == 1 else sum((part.astype(np.float64) for part in parts), np.float64(0))
+        return np.asarray(total).transpose(1, 0, 2)
+
+
+class Bytes:
+    """An exact product of bytes.
+
+    Args:
+        weights: (K, N).
+    """
+
+    def __init__(self, weights: IntegerArray) -> None:
+        self._product = ByteProduct(weights)
+
+    def __call__(self, vectors: np.ndarray) -> NDArray[np.int32]:
+        """Return vectors (V, 1, K) times weights, as (V, 1, N)."""
+        return self._product(vectors[:, 0].astype(np.uint8, copy=False))[:, None]
 
 
 def signed(item: CrossbarMatrix, block: np.void, cells: np.ndarray) -> np.ndarray:

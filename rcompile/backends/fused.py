@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcompile.backends.chip import Chip
-from rcompile.backends.chunks import Chunked
+from rcompile.backends.chunks import Chunked, vectors_last
 from rcompile.backends.die import Vectors
 from rcompile.backends.reading import Readout, readouts
 from rcompile.backends.reference import Part, driven_rows, exact_float, parts_of, reads
@@ -22,6 +22,7 @@ from rcompile.ir.converter import floored
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import InputSlice, SignScheme
 from rcompile.ir.graph import Array
+from rcompile.ir.matrix import IntegerArray
 from rcompile.ir.placed import PlacedProgram
 
 Numbers = NDArray[np.float64]
@@ -39,7 +40,8 @@ class Linear:
         low: (columns, 1) sum that code 0 stands for.
         step: (columns, 1) of a code; None: all are 1.
         top: (columns, 1) largest code.
-        codes: (outputs, columns).
+        factor: (columns) what a code counts.
+        codes: (outputs, columns) the same, as a matrix.
         totals: (outputs, totals), of sums of the inputs; None: they do not matter.
         constant: (outputs, 1).
     """
@@ -47,6 +49,7 @@ class Linear:
     low: Array
     step: Array | None
     top: Array
+    factor: Numbers
     codes: Numbers
     totals: Numbers | None
     constant: Numbers
@@ -54,6 +57,14 @@ class Linear:
 
 class Read:
     """One read of a crossbar, or of two whose columns are subtracted: what is driven, and what becomes of its columns.
+
+    Attributes:
+        read: the readouts, each with its section.
+        plus: of the columns of all parts, one after the other, those that are converted,
+        minus: and those that are subtracted from them; None: none is.
+        outputs: (outputs) that codes are added to: of (partitions, G, N), flat.
+        target: (columns) which of the outputs.
+        summed: (group, first row, last + 1) of the inputs that sums are needed of.
 
     Args:
         item: the matrix.
@@ -77,8 +88,8 @@ class Read:
         self.minus = np.concatenate([lines(r, minus=True) for r, _ in read]) if read[0][0].minus is not None else None
         self.all_in_order = self.minus is None and np.array_equal(self.plus, np.arange(starts[-1]))
         flat = [self._flat(readout) for readout, _ in read]
-        self.outputs, self._target = np.unique(np.concatenate(flat), return_inverse=True)
-        self._summed = list(dict.fromkeys(self._inputs(readout, section) for readout, section in read))
+        self.outputs, self.target = np.unique(np.concatenate(flat), return_inverse=True)
+        self.summed = list(dict.fromkeys(self._inputs(readout, section) for readout, section in read))
         # one for all cycles but for their weights, unless converters differ from cycle to cycle
         alike = item.converter.kind == "none" or item.converter.alike_in_cycles
         self._alike = alike and item.encoding.scheme is not SignScheme.XNOR_PAIR
@@ -98,9 +109,7 @@ class Read:
 
     def totals(self, digits: Array) -> Numbers:
         """Return the sums of the inputs (totals, vectors) of each group and section."""
-        return np.stack(
-            [digits[group, start:stop].sum(axis=0, dtype=np.float64) for group, start, stop in self._summed]
-        )
+        return np.stack([digits[group, start:stop].sum(axis=0, dtype=np.float64) for group, start, stop in self.summed])
 
     def linear(self, cycle: int, kind: type[np.floating]) -> Linear:
         """Return what codes stand for in a cycle, but for the weight of the cycle."""
@@ -111,9 +120,9 @@ class Read:
 
     def _work_out(self, cycle: int, kind: type[np.floating]) -> Linear:
         item, input_slice = self._item, self._item.presented.slices[cycle]
-        count = len(self.outputs), len(self._target)
+        count = len(self.outputs), len(self.target)
         low, step, top, signed, constant = np.zeros((5, count[1]))
-        totals = np.zeros((count[0], len(self._summed)))
+        totals = np.zeros((count[0], len(self.summed)))
         start = 0
         for readout, section in self.read:
             reading = readout.reading
@@ -126,16 +135,18 @@ class Read:
             signed[own] = np.where(flips, -weight, weight)
             constant[own] = signed[own] * origin - weight * reading.constant_of(section, input_slice.top)
             of_inputs = weight * reading.top * (flips if reading.complement is None else 1)
-            np.add.at(totals[:, self._summed.index(self._inputs(readout, section))], self._target[own], of_inputs)
+            np.add.at(totals[:, self.summed.index(self._inputs(readout, section))], self.target[own], of_inputs)
         codes = np.zeros(count)
-        codes[self._target, np.arange(count[1])] = signed * step
+        factor = signed * step
+        codes[self.target, np.arange(count[1])] = factor
         return Linear(
             low=low.astype(kind)[:, None],
             step=None if (step == 1).all() else step.astype(kind)[:, None],
             top=top.astype(kind)[:, None],
+            factor=factor,
             codes=codes,
             totals=totals if totals.any() else None,
-            constant=np.bincount(self._target, constant, minlength=count[0]).astype(np.float64)[:, None],
+            constant=np.bincount(self.target, constant, minlength=count[0]).astype(np.float64)[:, None],
         )
 
     def _tables(self, readout: Readout, section: int, cycle: int) -> tuple[Array, ...]:
@@ -202,7 +213,7 @@ class Fused(Chunked[Fusion]):
 
     def __init__(self, placed: PlacedProgram, chip: Chip | None = None, plans: Plans | None = None) -> None:
         super().__init__(placed, chip)
-        self._plans = plans or Plans(placed, self.chip.crossbars)
+        self.plans = plans or Plans(placed, self.chip.crossbars)
 
     def can_run(self, index: int) -> bool:
         """Tell whether all numbers are exact: not where sums that are not whole are added up without a conversion."""
@@ -210,10 +221,23 @@ class Fused(Chunked[Fusion]):
 
     def _prepare(self, index: int, replica: int) -> list[Fusion]:
         """Return the reads of one copy of a matrix, crossbar by crossbar."""
-        return self._plans.of(index, replica)
+        return self.plans.of(index, replica)
+
+    def _run(
+        self,
+        item: CrossbarMatrix,
+        groups: list[Fusion],
+        inputs: IntegerArray,
+        sums: NDArray[np.float64],
+        which: Vectors,
+    ) -> None:
+        """Read one copy, crossbar by crossbar; see Chunked."""
+        columns = vectors_last(inputs)
+        for group in groups:
+            self._read(item, group, columns, sums, which)
 
     def _read(self, item: CrossbarMatrix, group: Fusion, inputs: Array, sums: Array, which: Vectors) -> None:
-        """Drive one crossbar, or a pair of them; see Chunked."""
+        """Drive one crossbar, or a pair of them, with inputs (G, K, vectors); see Chunked."""
         flat = sums.reshape(-1, sums.shape[-1])
         kind = np.float64 if self.chip.analog else exact_float(item)
         cells = {} if self.chip.analog else {c: part.cells(self.chip, c, kind) for c, part in group.parts.items()}

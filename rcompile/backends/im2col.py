@@ -1,9 +1,10 @@
 """Convolution inputs as vectors."""
 
 from collections.abc import Iterable
+from itertools import product
+from math import prod
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from rcompile.errors import InputError, InternalError
 from rcompile.ir.arrays import unsigned
@@ -46,23 +47,20 @@ def vectors_of(matrix: Matrix, codes: np.ndarray) -> np.ndarray:
     window = matrix.window
     if window is None:
         return steps.reshape(-1, 1, matrix.rows)
-    axes = len(window.kernel)
     padded = padded_input(steps, window, (read.zero_point - low) // read.step)
-    reach = tuple((k - 1) * d + 1 for k, d in zip(window.kernel, window.dilations, strict=True))
-    views = sliding_window_view(padded, reach, axis=tuple(range(2, 2 + axes)))
-    picked = views[
-        (
-            slice(None),
-            slice(None),
-            *(slice(None, None, s) for s in window.strides),
-            *(slice(None, None, d) for d in window.dilations),
+    samples, channels = padded.shape[:2]
+    # place by place of the kernel: channels stay together, which is many times faster than windows one by one
+    channels_last = np.ascontiguousarray(np.moveaxis(padded, 1, -1))
+    vectors = np.empty((samples, *window.output_shape, channels, prod(window.kernel)), padded.dtype)
+    for number, place in enumerate(product(*map(range, window.kernel))):
+        picked = (
+            slice(at * dilation, at * dilation + (size - 1) * stride + 1, stride)
+            for at, dilation, size, stride in zip(
+                place, window.dilations, window.output_shape, window.strides, strict=True
+            )
         )
-    ]
-    samples = padded.shape[0]
-    channels = padded.shape[1] // matrix.groups
-    grouped = picked.reshape(samples, matrix.groups, channels, *window.output_shape, *window.kernel)
-    order = (0, *range(3, 3 + axes), 1, 2, *range(3 + axes, 3 + 2 * axes))
-    return grouped.transpose(order).reshape(samples * window.positions, matrix.groups, matrix.rows)
+        vectors[..., number] = channels_last[(slice(None), *picked)]
+    return vectors.reshape(samples * window.positions, matrix.groups, matrix.rows)
 
 
 def padded_input(codes: np.ndarray, window: Window, zero: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rcompile.backends.epilogue import apply
 from rcompile.backends.executor import Interpreter
-from rcompile.backends.functional import product
+from rcompile.backends.functional import Product
 from rcompile.backends.im2col import tensor_of, vectors_of
 from rcompile.encodings.bounds import column_bounds
 from rcompile.encodings.observed import BINS, Observed
@@ -77,7 +77,7 @@ def spread(vectors: np.ndarray, count: int) -> np.ndarray:
 def accumulators(matrix: Matrix, vectors: np.ndarray) -> NDArray[np.int64]:
     """Return sum((q - zero) * w) (vectors, G * N) of unsigned input vectors."""
     read = matrix.input
-    total = read.step * product(vectors, matrix.weights, 2**read.bits - 1).astype(np.int64)
+    total = read.step * Product(matrix.weights, 2**read.bits - 1)(vectors).astype(np.int64)
     total += (read.minimum - read.zero_point) * matrix.weights.sum(axis=1, dtype=np.int64)
     return total.reshape(len(vectors), -1)
 
@@ -157,7 +157,7 @@ def largest_partial_sums(item: CrossbarMatrix, vectors: np.ndarray) -> tuple[flo
     total = np.zeros((len(x), item.matrix.groups, item.matrix.columns))
     largest = 0.0
     for start, stop in pairwise(item.row_cuts):
-        part = product(x[:, :, start:stop], item.matrix.weights[:, start:stop], item.presented.largest)
+        part = Product(item.matrix.weights[:, start:stop], item.presented.largest)(x[:, :, start:stop])
         largest = max(largest, float(np.abs(part).max(initial=0.0)))
         total += part
     return largest, float(np.abs(total).max(initial=0.0))

@@ -21,12 +21,16 @@ class SpotCheck:
     """
 
     name = "spot check"
+    splits = False
 
     def __init__(self, placed: PlacedProgram, share: float) -> None:
         self.placed = placed
         self._share = share
         self._reference = Reference(placed, ideal_converters=True)
         self._functional = Functional(placed, self._reference.chip, keep=False, ideal_converters=True)
+
+    def prepare(self, index: int) -> None:
+        """See Engine; vectors come all at once."""
 
     def accumulate(
         self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0

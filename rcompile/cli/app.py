@@ -19,8 +19,10 @@ from rcompile.cli.parameters import (
     Dimensions,
     ExactSamples,
     Faults,
+    Memory,
     Seed,
     Settings,
+    Threads,
     TrialCount,
     UntilCi,
     Weightless,
@@ -28,6 +30,8 @@ from rcompile.cli.parameters import (
 from rcompile.errors import UsageError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from rich.console import Console
 
 app = App(
@@ -102,6 +106,8 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     ] = True,
     exact_samples: ExactSamples = 0,
     seed: Seed = 0,
+    threads: Threads = 0,
+    memory: Memory = 0.25,
     print_ir_after: Annotated[
         tuple[str, ...],
         Parameter(
@@ -133,7 +139,7 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     bits = Precision(weight_bits, input_bits)
     if precision is not None:
         bits = load_precision(precision, bits)
-    with RichProgress() as progress:
+    with limits_of(threads, memory), RichProgress() as progress:
         report = compile_model(
             model,
             target=resolve_target(target, parse_settings(set_)),
@@ -193,6 +199,8 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
     correct: Correct = "none",
     calibration: Annotated[Path | None, Parameter(help="Samples that corrections are fitted on: .npz.")] = None,
     seed: Seed = 0,
+    threads: Threads = 0,
+    memory: Memory = 0.25,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """Check and execute a program file again, from the file alone."""
@@ -202,7 +210,7 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
     from rcompile.pipeline import Trace
     from rcompile.report.console import plural, rounded, trials_line
 
-    with RichProgress() as progress:
+    with limits_of(threads, memory), RichProgress() as progress:
         found = api.verify(
             program,
             data=data,
@@ -292,6 +300,14 @@ def devices(
 
 
 @app.command
+def doctor(*, debug: Debug = False) -> int:  # noqa: ARG001 - read by main
+    """Say what executes programs on this machine, and why; check that it computes right."""
+    from rcompile.cli.doctor import examine
+
+    return 0 if examine(human_console(to_stderr=False)) else 70
+
+
+@app.command
 def schema(*, debug: Debug = False) -> int:  # noqa: ARG001 - read by main
     """Print the JSON Schema of report.json."""
     import json
@@ -300,6 +316,13 @@ def schema(*, debug: Debug = False) -> int:  # noqa: ARG001 - read by main
 
     sys.stdout.write(json.dumps(json_schema(), indent=1) + "\n")
     return 0
+
+
+def limits_of(threads: int, memory: float) -> "AbstractContextManager[None]":
+    """Return what lets engines take so many threads, and so many GiB."""
+    from rcompile.workers import Limits, limited
+
+    return limited(Limits(threads, int(memory * 2**30)))
 
 
 def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:

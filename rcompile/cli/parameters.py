@@ -46,6 +46,21 @@ ExactSamples = Annotated[
     Parameter(validator=Number(gte=0), help="Samples to compare crossbar by crossbar; 0: what some seconds allow."),
 ]
 Seed = Annotated[int, Parameter(validator=Number(gte=0), help="Seed of everything drawn at random.")]
+Threads = Annotated[
+    int,
+    Parameter(
+        validator=Number(gte=0, lte=1024),
+        help="Threads that execute the program; 0: one for each processor. Same results.",
+    ),
+]
+Memory = Annotated[
+    float,
+    Parameter(
+        name="--memory",
+        validator=Number(gt=0),
+        help="GiB for the samples that are executed at once, beside the program. Same results.",
+    ),
+]
 Settings = Annotated[
     tuple[str, ...],
     Parameter(

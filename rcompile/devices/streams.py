@@ -5,7 +5,6 @@ drift, reading, sticking) and what draws. Any subset of trials, crossbars or vec
 workers, draws the same numbers.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -38,21 +37,10 @@ class Streams:
         """Return the stream of something at a position."""
         return np.random.Generator(np.random.Philox(self._seeds(position, moment, what)))
 
-    def blocks(self, position: int, moment: Moment, *what: int) -> Callable[[int], np.random.Generator]:
-        """Return a function that moves a stream to the start of a block of something at a position, and returns it.
-
-        All blocks have one key; a block's number is in the counter (Philox: Salmon et al., SC 2011), beyond what a
-        block draws. That takes a twentieth of the time that a key of its own would take.
-        """
-        philox = np.random.Philox(self._seeds(position, moment, what))
-        stream, state = np.random.Generator(philox), philox.state
-
-        def block(number: int) -> np.random.Generator:
-            state["state"]["counter"] = np.array([0, number, 0, 0], np.uint64)
-            philox.state = state
-            return stream
-
-        return block
+    def words(self, position: int, moment: Moment, *what: int) -> tuple[int, int]:
+        """Return two random 32-bit words for something at a position."""
+        first, second = self._seeds(position, moment, what).generate_state(2).tolist()
+        return first, second
 
     def _seeds(self, position: int, moment: Moment, what: tuple[int, ...]) -> np.random.SeedSequence:
         return np.random.SeedSequence((self.seed, self.trial, position, int(moment), *what))

@@ -17,6 +17,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, NotI
 from rcompile.errors import InputError, Origin, RcompileError, UnsupportedError
 from rcompile.frontend.unsigned import with_unsigned_weights
 from rcompile.ir.graph import Array
+from rcompile.workers import limits
 
 ERRORS_ONLY = 4
 
@@ -58,7 +59,7 @@ axis), Attention (masks of -inf), MaxUnpool (a given output shape), Resize by sc
 def session_options(*, optimize: bool, threads: bool = False) -> onnxruntime.SessionOptions:
     """Return options of a quiet session whose results do not depend on the number of processors."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 0 if threads else 1  # 0: all
+    options.intra_op_num_threads = limits().threads if threads else 1  # 0: all
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
     options.enable_cpu_mem_arena = False

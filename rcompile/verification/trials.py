@@ -1,5 +1,6 @@
 """Accuracy on dies: trial after trial, each with its own random draws, and how sure the mean is."""
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import log10, sqrt
@@ -222,6 +223,8 @@ def run_trials(
         if compare and not values:
             ratios = snr_of_layers(engine, data)
         values.append(score(placed.program.source, data, found, quantized))
+        del engine
+        gc.collect()  # a chip's caches refer to it, and arrays alone would not set off the collector before the next
         done = Trials(tuple(values), die.seed, (), die.device.age_s)
         if until is not None and len(values) >= FEWEST and narrow(done.ci95, until):
             break
@@ -245,12 +248,16 @@ class Compared:
     """A die's engine, which compares what it gives with what ideal cells and converters give for the same inputs."""
 
     name = "compared"
+    splits = False
 
     def __init__(self, engine: Engine) -> None:
         self.placed = engine.placed
         self._die = engine
         self._ideal = Functional(self.placed, keep=False, ideal_converters=True)
         self._sums = np.zeros((4, len(self.placed.program.matrices)))  # count, sum, squares, squared errors
+
+    def prepare(self, index: int) -> None:
+        """See Engine; vectors come all at once."""
 
     def accumulate(
         self, index: int, vectors: np.ndarray, positions: NDArray[np.int64] | None = None, call: int = 0

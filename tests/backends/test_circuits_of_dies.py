@@ -24,7 +24,6 @@ from rcompile.devices.model import Cell
 from rcompile.devices.normal import Normal
 from rcompile.devices.power_drift import PowerDrift
 from rcompile.devices.read_noise import ReadNoise
-from rcompile.devices.sinh import Sinh
 from rcompile.devices.soft_bounds import SoftBounds
 from rcompile.devices.wear import Wear
 from rcompile.errors import UsageError
@@ -169,7 +168,8 @@ def test_a_reference_column_spreads_its_own_errors_over_all_columns():
     digits = np.ones((target.crossbar.rows, 2000))
     columns = np.arange(target.crossbar.columns)
     found = chip.sums(crossbar, digits, 1, columns, Vectors(np.arange(2000), (0, 0, 0, 0)))
-    variance = chip.variance(crossbar).sum(axis=0)
+    steps, unit = chip.variance(crossbar)
+    variance = steps.sum(axis=0) * unit
     own, shared = variance[:-1], variance[-1]
     covariance = np.cov(found[:3])
     np.testing.assert_allclose(np.diag(covariance), own[:3] + shared, rtol=0.15)
@@ -358,6 +358,6 @@ def test_spare_rows_float_too():
 
 def test_what_cannot_be_added_up_exactly_is_refused():
     _, placed, target = bits_program()
-    own = device(cell=Cell(1e-4 * (1 - 1e-9), 1e-4), sinh=Sinh(0.1))
+    own = replace(device(cell=Cell(1e-4 * (1 - 1e-9), 1e-4)), drivers=Drivers(gain=0.1))
     with pytest.raises(UsageError, match="that cannot be added up exactly"):
         sums_of(placed, target, own, np.ones((target.crossbar.rows, 1)))

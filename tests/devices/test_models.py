@@ -379,30 +379,3 @@ def test_models_act_in_the_order_of_the_file(tmp_path):
     for first, second in ((one, other), (other, one)):
         path.write_text(head + first + second + sources)
         assert list(resolve_device(str(path)).models) == [first[1:].partition("]")[0], second[1:].partition("]")[0]]
-
-
-def test_blocks_of_a_stream_do_not_depend_on_what_was_drawn_before():
-    def drawn(order):
-        block = Streams(3, 1).blocks(7, Moment.READING, 2, 5)
-        return {number: block(number).standard_normal(200) for number in order}
-
-    forward, backward = drawn([0, 1, 2, 2**40]), drawn([2**40, 2, 0, 1])
-    for number, values in forward.items():
-        np.testing.assert_array_equal(values, backward[number])
-    assert len(np.unique(np.concatenate(list(forward.values())))) == sum(map(len, forward.values()))
-    other = Streams(3, 1).blocks(7, Moment.READING, 2, 6)(0).standard_normal(100)
-    assert not np.isin(other, forward[0]).any()
-
-
-def test_noise_of_blocks_is_normal_to_its_tails():
-    """Of 20 million draws: moments, and what lies beyond 3, 4 and 5 sigma."""
-    block = Streams(0, 0).blocks(0, Moment.READING)
-    values = np.concatenate([block(number).standard_normal(2_000_000) for number in range(10)])
-    assert values.mean() == pytest.approx(0, abs=1e-3)
-    assert values.std() == pytest.approx(1, rel=1e-3)
-    assert (values**4).mean() == pytest.approx(3, rel=5e-3)
-    for sigma, near in ((3, 0.02), (4, 0.1), (5, 0.6)):
-        beyond = 2 * stats.norm.sf(sigma)
-        assert (np.abs(values) > sigma).mean() == pytest.approx(beyond, rel=near)
-    neighbours = np.corrcoef(block(0).standard_normal(100_000), block(1).standard_normal(100_000))
-    assert abs(neighbours[0, 1]) < 0.015
