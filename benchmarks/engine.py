@@ -13,43 +13,38 @@ sgemm: a float32 product of 2048 x 1024 x 768; its MACs in a second are what BLA
 """
 
 import argparse
-import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-THREADS = sys.argv[sys.argv.index("--threads") + 1] if "--threads" in sys.argv else "1"
-os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), THREADS)
+import numpy as np
+from threadpoolctl import threadpool_limits
 
-import numpy as np  # noqa: E402 - after the number of threads is set
-from threadpoolctl import threadpool_limits  # noqa: E402
-
-from rcompile.backends.chip import Chip  # noqa: E402
-from rcompile.backends.die import Die  # noqa: E402
-from rcompile.backends.executor import Engine  # noqa: E402
-from rcompile.backends.functional import Functional  # noqa: E402
-from rcompile.backends.fused import Fused  # noqa: E402
-from rcompile.backends.lookup import Lookup  # noqa: E402
-from rcompile.backends.observe import measure  # noqa: E402
-from rcompile.devices import resolve_device  # noqa: E402
-from rcompile.errors import Origin  # noqa: E402
-from rcompile.ir.graph import Batch, Value  # noqa: E402
-from rcompile.ir.matrix import Epilogue, InputCode, Matrix, MatrixProgram, Step, StepKind  # noqa: E402
-from rcompile.ir.placed import PlacedProgram  # noqa: E402
-from rcompile.kernels import all_kernels  # noqa: E402
-from rcompile.options import Effort  # noqa: E402
-from rcompile.passes.assign_adcs import assign_adcs  # noqa: E402
-from rcompile.passes.assign_partial_sums import assign_partial_sums  # noqa: E402
-from rcompile.passes.flip_weights import flip_weights  # noqa: E402
-from rcompile.passes.partition import partition  # noqa: E402
-from rcompile.passes.place import place  # noqa: E402
-from rcompile.passes.replicate import replicate  # noqa: E402
-from rcompile.passes.schedule import schedule  # noqa: E402
-from rcompile.passes.slice_inputs import slice_inputs  # noqa: E402
-from rcompile.targets import resolve_target  # noqa: E402
-from rcompile.workers import Limits, limited  # noqa: E402
+from rcompile.backends.chip import Chip
+from rcompile.backends.die import Die
+from rcompile.backends.executor import Engine
+from rcompile.backends.functional import Functional
+from rcompile.backends.fused import Fused
+from rcompile.backends.lookup import Lookup
+from rcompile.backends.observe import measure
+from rcompile.devices import resolve_device
+from rcompile.errors import Origin
+from rcompile.ir.graph import Batch, Value
+from rcompile.ir.matrix import Epilogue, InputCode, Matrix, MatrixProgram, Step, StepKind
+from rcompile.ir.placed import PlacedProgram
+from rcompile.kernels import all_kernels
+from rcompile.options import Effort
+from rcompile.passes.assign_adcs import assign_adcs
+from rcompile.passes.assign_partial_sums import assign_partial_sums
+from rcompile.passes.flip_weights import flip_weights
+from rcompile.passes.partition import partition
+from rcompile.passes.place import place
+from rcompile.passes.replicate import replicate
+from rcompile.passes.schedule import schedule
+from rcompile.passes.slice_inputs import slice_inputs
+from rcompile.targets import resolve_target
+from rcompile.workers import Limits, limited
 
 ROWS, COLUMNS, VECTORS, BITS = 1024, 768, 512, 8
 PLOT = Path(__file__).parent.parent / "docs" / "performance.svg"
@@ -176,16 +171,15 @@ def engines(placed: PlacedProgram, device: str) -> dict[str, Engine]:
 
 
 def least(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the least time of each call, all in turns."""
-    clock = time.process_time if THREADS == "1" else time.perf_counter
+    """Return the least CPU time of each call, all in turns."""
     best = dict.fromkeys(calls, float("inf"))
     for call in calls.values():
         call()
     for _ in range(rounds):
         for name, call in calls.items():
-            start = clock()
+            start = time.process_time()
             call()
-            best[name] = min(best[name], clock() - start)
+            best[name] = min(best[name], time.process_time() - start)
     return best
 
 
@@ -305,7 +299,7 @@ def main() -> None:
     if arguments.threads > 1:
         gains(arguments.threads, arguments.rounds)
         return
-    with limited(Limits(threads=1)):
+    with limited(Limits(threads=1)), threadpool_limits(1):
         rows = regimes(arguments.rounds)
         growth(arguments.rounds)
     if arguments.write:

@@ -9,15 +9,13 @@ read noise too. Dies are prepared before the clock starts, as for all images but
 """
 
 import argparse
-import os
 import tempfile
 import time
 from pathlib import Path
 
-os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
 import numpy as np
 import zoo
+from threadpoolctl import threadpool_limits
 
 import rcompile
 from rcompile.backends.chip import Chip
@@ -69,7 +67,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100)
     arguments = parser.parse_args()
     shipped = Path(__file__).parent.parent / "models"
-    with tempfile.TemporaryDirectory() as temporary, limited(Limits(threads=1)):
+    with tempfile.TemporaryDirectory() as temporary, limited(Limits(threads=1)), threadpool_limits(1):
         folder = Path(temporary)
         if arguments.model is not None:
             measure(arguments.model, arguments.data, arguments.images, folder / "out")

@@ -117,6 +117,33 @@ class Chunked(ABC, Generic[Group]):
         """
 
 
-def vectors_last(inputs: IntegerArray) -> IntegerArray:
-    """Return inputs (G, K, vectors), so that what is done to a column runs along memory."""
-    return np.ascontiguousarray(inputs.transpose(1, 2, 0))
+class OneByOne(Chunked[Group]):
+    """An engine that reads groups one after the other."""
+
+    def _run(
+        self,
+        item: CrossbarMatrix,
+        groups: list[Group],
+        inputs: IntegerArray,
+        sums: NDArray[np.float64],
+        which: Vectors,
+    ) -> None:
+        """Read one copy, group by group; see Chunked."""
+        # vectors last, so that what is done to a column runs along memory
+        columns = np.ascontiguousarray(inputs.transpose(1, 2, 0))
+        for group in groups:
+            self._read(item, group, columns, sums, which)
+
+    @abstractmethod
+    def _read(
+        self, item: CrossbarMatrix, group: Group, inputs: IntegerArray, sums: NDArray[np.float64], which: Vectors
+    ) -> None:
+        """Drive what is read together with all input slices; shift and add its columns into `sums`.
+
+        Args:
+            item: the matrix that is computed.
+            group: what is read.
+            inputs: (G, K, vectors).
+            sums: (row partitions or 1, G, N, vectors), added to.
+            which: of all vectors these are.
+        """

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rcompile.backends.chunks import FEWEST
 from rcompile.backends.epilogue import apply
 from rcompile.backends.im2col import tensor_of, vectors_of
 from rcompile.errors import UnsupportedError
@@ -33,9 +34,6 @@ Observer = Callable[[int, Observation], None]
 
 PART_BYTES = 2**21
 """Input vectors that a thread handles at once."""
-
-FEWEST = 64
-"""Vectors that are worth a thread's while."""
 
 BYTES_EACH = 24
 """Of an accumulator on its way to an output."""

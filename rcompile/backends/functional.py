@@ -5,6 +5,8 @@ weights that the cells hold. Those are read back from the programmed crossbars, 
 is seen here as it is by the reference, to which this engine is equal bit for bit (tests/backends).
 """
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ from rcompile.errors import InternalError
 from rcompile.frontend.byte_product import ByteProduct, fits
 from rcompile.ir.cells import block_flips, cuts_within
 from rcompile.ir.crossbar import CrossbarMatrix
+from rcompile.ir.encoding import Encoding
 from rcompile.ir.matrix import IntegerArray
 from rcompile.ir.placed import PlacedProgram
 
@@ -101,7 +104,7 @@ class Functional:
         if key not in self._ready:
             item = self.placed.program.matrices[index]
             codes, encoding = self.effective_weights(index, replica), item.encoding
-            weights = encoding.step[:, None, :] * codes.astype(np.int64) + encoding.offset[:, None, :]
+            weights = folded(codes, encoding)
             others = {other: ready for other, ready in self._ready.items() if other[0] == index}
             self._ready = {**others, key: self._ready_for(weights, item)}
         return self._ready[key]
@@ -131,6 +134,16 @@ class Functional:
         return total
 
 
+def folded(codes: np.ndarray, encoding: Encoding) -> IntegerArray:
+    """Return weights step * code + offset (G, K, N), no wider than need be: there may be many."""
+    widest = max(int(codes.max(initial=0)), -int(codes.min(initial=0)))
+    most = int(encoding.step.max()) * widest + int(np.abs(encoding.offset).max())
+    kind = np.int16 if most < 2**15 else np.int32
+    weights: IntegerArray = codes.astype(kind)
+    np.multiply(weights, encoding.step[:, None, :].astype(kind), out=weights)
+    return np.add(weights, encoding.offset[:, None, :].astype(kind), out=weights)
+
+
 class Product:
     """An exact product of whole numbers in floats: of as many rows at once as no sum of them can exceed.
 
@@ -141,23 +154,27 @@ class Product:
 
     def __init__(self, weights: IntegerArray, largest: int) -> None:
         magnitudes = np.abs(weights)
-        self._parts: list[tuple[slice, np.ndarray]] = []
-        self._shape = weights.shape
         kind: type[np.float32 | np.float64] = np.float32
         if int(magnitudes.max(initial=0)) * largest * FEWEST_ROWS > FLOAT32_EXACT:
             kind = np.float64
-        start = 0
-        while start < weights.shape[1]:
-            stop = self._reach(magnitudes[:, start:], largest) + start if kind is np.float32 else weights.shape[1]
-            part = slice(start, stop)
-            self._parts.append((part, np.ascontiguousarray(weights[:, part].astype(kind))))
-            start = stop
+        cuts = [0, weights.shape[1]]
+        if kind is np.float32 and magnitudes.sum(axis=1, dtype=np.int64).max(initial=0) * largest > FLOAT32_EXACT:
+            cuts = self._cuts(magnitudes.max(axis=(0, 2)).astype(np.int64) * largest)
+        self._parts = [
+            (slice(start, stop), np.ascontiguousarray(weights[:, start:stop].astype(kind)))
+            for start, stop in pairwise(cuts)
+        ]
 
     @staticmethod
-    def _reach(magnitudes: IntegerArray, largest: int) -> int:
-        """Return how many rows float32 adds up exactly, in any order."""
-        most = np.cumsum(magnitudes, axis=1, dtype=np.int64).max(axis=(0, 2)) * largest
-        return max(int(np.searchsorted(most, FLOAT32_EXACT, side="right")), 1)
+    def _cuts(rows: IntegerArray) -> list[int]:
+        """Return the borders of parts whose rows, of so large products each, float32 adds up exactly in any order."""
+        cuts, total = [0], 0
+        for number, most in enumerate(rows.tolist()):
+            if total + most > FLOAT32_EXACT:
+                cuts.append(number)
+                total = 0
+            total += most
+        return [*cuts, len(rows)]
 
     def __call__(self, vectors: np.ndarray) -> NDArray[np.float32] | NDArray[np.float64]:
         """Return vectors (V, G, K) times weights, as (V, G, N)."""

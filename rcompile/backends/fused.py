@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcompile.backends.chip import Chip
-from rcompile.backends.chunks import Chunked, vectors_last
+from rcompile.backends.chunks import OneByOne
 from rcompile.backends.die import Vectors
 from rcompile.backends.reading import Readout, readouts
 from rcompile.backends.reference import Part, driven_rows, exact_float, parts_of, reads
@@ -22,7 +22,6 @@ from rcompile.ir.converter import floored
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import InputSlice, SignScheme
 from rcompile.ir.graph import Array
-from rcompile.ir.matrix import IntegerArray
 from rcompile.ir.placed import PlacedProgram
 
 Numbers = NDArray[np.float64]
@@ -200,7 +199,7 @@ class Plans:
             yield Fusion(parts, tuple(Read(item, read, parts) for read in turns))
 
 
-class Fused(Chunked[Fusion]):
+class Fused(OneByOne[Fusion]):
     """Accumulators of each matrix of a program, all columns of a read at once.
 
     Args:
@@ -223,21 +222,8 @@ class Fused(Chunked[Fusion]):
         """Return the reads of one copy of a matrix, crossbar by crossbar."""
         return self.plans.of(index, replica)
 
-    def _run(
-        self,
-        item: CrossbarMatrix,
-        groups: list[Fusion],
-        inputs: IntegerArray,
-        sums: NDArray[np.float64],
-        which: Vectors,
-    ) -> None:
-        """Read one copy, crossbar by crossbar; see Chunked."""
-        columns = vectors_last(inputs)
-        for group in groups:
-            self._read(item, group, columns, sums, which)
-
     def _read(self, item: CrossbarMatrix, group: Fusion, inputs: Array, sums: Array, which: Vectors) -> None:
-        """Drive one crossbar, or a pair of them, with inputs (G, K, vectors); see Chunked."""
+        """Drive one crossbar, or a pair of them, with inputs (G, K, vectors); see OneByOne."""
         flat = sums.reshape(-1, sums.shape[-1])
         kind = np.float64 if self.chip.analog else exact_float(item)
         cells = {} if self.chip.analog else {c: part.cells(self.chip, c, kind) for c, part in group.parts.items()}

@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcompile.backends.chip import Chip
-from rcompile.backends.chunks import Chunked, vectors_last
+from rcompile.backends.chunks import OneByOne
 from rcompile.backends.die import Vectors
 from rcompile.backends.reading import Reading, Readout, readouts
 from rcompile.ir.converter import convert
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import InputSlice
 from rcompile.ir.graph import Array
-from rcompile.ir.matrix import IntegerArray
 from rcompile.ir.placed import PlacedProgram
 
 FLOAT32_BITS = 24
@@ -30,7 +29,7 @@ BEGINNING = 500_000
 """Cells that are read in the time that it takes to begin with a block."""
 
 
-class Reference(Chunked[list[Readout]]):
+class Reference(OneByOne[list[Readout]]):
     """Accumulators of each matrix of a program, computed by its crossbars.
 
     Args:
@@ -54,21 +53,8 @@ class Reference(Chunked[list[Readout]]):
         item = self.placed.program.matrices[index]
         return list(readouts(item, self.placed, self.chip.crossbars, index, replica))
 
-    def _run(
-        self,
-        item: CrossbarMatrix,
-        groups: list[list[Readout]],
-        inputs: IntegerArray,
-        sums: NDArray[np.float64],
-        which: Vectors,
-    ) -> None:
-        """Read one copy, crossbar by crossbar; see Chunked."""
-        columns = vectors_last(inputs)
-        for group in groups:
-            self._read(item, group, columns, sums, which)
-
     def _read(self, item: CrossbarMatrix, group: list[Readout], inputs: Array, sums: Array, which: Vectors) -> None:
-        """Drive one crossbar, or a pair of them, with inputs (G, K, vectors); see Chunked."""
+        """Drive one crossbar, or a pair of them, with inputs (G, K, vectors); see OneByOne."""
         analog = self.chip.analog
         kind = np.float64 if analog else exact_float(item)
         parts = parts_of(group)

@@ -213,7 +213,7 @@ class Kernels:
         blocks = -(-len(inputs) * stride // self.block)
         inputs = np.ascontiguousarray(inputs)
         rows = int(wires[:, 1].sum())
-        index = aligned((blocks, self.groups(rows), self.block), np.uint8)
+        index = aligned((blocks, self.groups(rows), self.block))
         self._library.rcompile_pack(
             self._number,
             ctypes.byref(
@@ -275,10 +275,10 @@ def stride_of(bits: int) -> int:
     return max(2, 1 << (bits - 1).bit_length())
 
 
-def aligned(shape: tuple[int, ...], kind: type[np.uint8]) -> NDArray[np.uint8]:
-    """Return an array that begins with a cache line."""
+def aligned(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return an array of bytes that begins with a cache line."""
     size = int(np.prod(shape))
-    raw = np.empty(size + LINE, kind)
+    raw = np.empty(size + LINE, np.uint8)
     start = -raw.ctypes.data % LINE
     return raw[start : start + size].reshape(shape)
 
