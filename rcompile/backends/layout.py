@@ -201,7 +201,8 @@ class Layout:
         low, step, top, factor = (np.stack(table, axis=1) for table in zip(*map(tables_of, cycles), strict=True))
         low = low * 2**fine - half - bias[:, None]
         shift = np.log2(step).astype(np.int64) + fine
-        scale = np.log2(np.abs(np.where(factor == 0, 1, factor))).astype(np.int64)
+        scale = np.log2(np.maximum(np.abs(factor), 1)).astype(np.int64)
+        scale = np.where(factor == 0, scale.max(axis=1, keepdims=True), scale)  # of digits whose code is always 0
         digits = stride_of(item.presented.bits) // digit_bits(item)
         counted = np.bincount(target, (15 * top * 2.0**scale).max(axis=1))
         limits = (
@@ -221,10 +222,10 @@ class Layout:
             return None
 
         def numbers(table: IntegerArray) -> NDArray[np.int32]:
-            """Of all digits in order of columns; lanes beyond the last bit hold zeros, which code 0 stands for."""
-            found = np.zeros((len(order), digits), np.int32)
-            found[:, : table.shape[1]] = table[order]
-            return found
+            """Of all digits in order of columns; those beyond the last bit are as the last, their codes at most 0."""
+            beyond = np.zeros_like(table[:, -1:]) if table is top else table[:, -1:]
+            padded = np.hstack([table, *[beyond] * (digits - table.shape[1])])
+            return padded[order].astype(np.int32)
 
         planes = 1 if few else -(-bits // PLANE_BITS)
         return Columns(

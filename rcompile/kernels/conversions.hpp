@@ -75,7 +75,7 @@ template <int COLUMNS> struct Tile {
         const int64_t start = int64_t(column) * digits;
         const int32_t *low = r.low + start, *top = r.top + start, *shift = r.shift + start, *scale = r.scale + start;
         int most = 0;
-        for (int digit = 0; digit < digits; ++digit) most = top[digit] && scale[digit] > most ? scale[digit] : most;
+        for (int digit = 0; digit < digits; ++digit) most = scale[digit] > most ? scale[digit] : most;
         c->left = most > FACTOR_BITS ? most - FACTOR_BITS : 0;
         c->by = shift[0];
         c->mask = Isa::set16((255 >> (shift[0] & 7)) * 0x0101);
@@ -85,7 +85,7 @@ template <int COLUMNS> struct Tile {
         for (int lane = 0; lane < Isa::lanes / r.digit_bits && counts; ++lane) {
             const int digit = lane % digits, quad = lane / apart, n = lane % apart * r.digit_bits;
             const int phase = r.stride == 2 ? n / 2 : 0, bit = r.stride == 2 ? n % 2 : n;
-            const int factor = top[digit] ? 1 << (scale[digit] - c->left + bit) : 0;  // no codes but 0 beyond the last bit
+            const int factor = 1 << (scale[digit] - c->left + bit);
             (n % 2 ? odd : even)[phase][2 * quad + n / 2] = int16_t(r.minus[column] ? -factor : factor);
         }
         for (int phase = 0; phase < 2; ++phase) {

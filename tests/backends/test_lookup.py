@@ -53,8 +53,9 @@ def check(placed, chip_of, vectors) -> int:
 def test_programs_with_converters_that_matter(data, matrix, copies, bits, count):
     target = data.draw(targets(matrix))
     if data.draw(st.booleans()):
-        resolution = data.draw(st.sampled_from(["calibrated", "per_column"]))
-        target = replace(target, adc=replace(target.adc, resolution=resolution, bits=bits))
+        resolution = data.draw(st.sampled_from(["calibrated", "per_column", "adaptive"]))
+        left_out = data.draw(st.sampled_from([{}, {"truncated_bits": 1}, {"skipped_below": 3}]))
+        target = replace(target, adc=replace(target.adc, resolution=resolution, bits=bits, **left_out))
     placed = calibrated(matrix, target, random_codes(matrix, 9), copies)
     check(placed, lambda: Chip(placed), random_codes(matrix, count))
 
@@ -134,3 +135,19 @@ def test_no_vectors():
     none = random_codes(matrix, 1)[:0]
     for engine in (*(Lookup(placed, kernels) for kernels in KERNELS), Reference(placed), Functional(placed)):
         assert engine.accumulate(0, none).shape == (0, matrix.groups * matrix.columns)
+
+
+@pytest.mark.parametrize("below", [0, 1, 3, 5])
+@pytest.mark.parametrize("input_bits", [3, 4, 6, 8])
+def test_conversions_that_are_skipped_count_nothing(input_bits, below):
+    """Neither do the lanes between the last bit of a vector and the next vector."""
+    matrix = wide_matrix()
+    matrix = replace(matrix, input=replace(matrix.input, bits=input_bits))
+    settings = {"weights.sign": "differential_columns", "weights.subtraction": "analog", "inputs.dac_bits": "1"}
+    settings |= {"adc.resolution": "calibrated", "adc.bits": "5", "adc.skipped_below": str(below)}
+    vectors = random_codes(matrix, 40)
+    for sign in ({}, {"weights.sign": "offset", "weights.subtraction": "digital"}):
+        placed = calibrated(matrix, resolve_target("classroom", settings | sign), vectors)
+        die = Die(device(lognormal=Lognormal(0.1)))
+        for chip in (Chip(placed), Chip(placed, die)):
+            assert check(placed, lambda chip=chip: chip, vectors) == len(KERNELS)
