@@ -17,7 +17,7 @@ from rcompile.devices.load import resolve_device
 from rcompile.errors import UsageError
 from rcompile.ir.placed import PlacedProgram
 from rcompile.targets import Target, resolve_target
-from rcompile.targets.schema import SIGNS
+from rcompile.targets.sections import SIGNS
 from rcompile.verification.trials import Conditions
 
 MODELS = Path(__file__).parent.parent / "models"

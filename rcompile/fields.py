@@ -10,7 +10,7 @@ class Rule:
     """What values a field takes: `kind` int, float, str or bool; bounds inclusive; choices where it is a name.
 
     `many` takes a list of such values; `choice` marks a field that says what the compiler is to do rather than what
-    the hardware is: leaving it out assumes nothing.
+    the hardware is, `optional` one that says nothing where it is left out: neither assumes anything then.
     """
 
     kind: type
@@ -21,6 +21,7 @@ class Rule:
     choices: tuple[str, ...] = ()
     many: bool = False
     choice: bool = False
+    optional: bool = False
 
     def broken_by(self, value: object) -> str:
         """Return what is wrong with a value, or ''."""

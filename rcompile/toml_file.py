@@ -1,21 +1,32 @@
 """TOML files that people write: sections of fields, each value with its source; every mistake is reported at once.
 
 Targets and devices are such files: `schema_version`, `name`, `summary`, sections whose fields fields.py describes, and
-`[sources]`, which says for each field or section where its values come from.
+`[sources]`, which says for each field or section where its values come from; `[assumed]` says the same of values that
+nobody states. A file that `extends` another one has its fields, but for those that it gives itself.
 """
 
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from rcompile.errors import Origin, UsageError
 from rcompile.fields import Rule
+from rcompile.inheritance import (
+    HEAD,
+    NOT_SECTIONS,
+    ORIGINS,
+    entries_of,
+    field_names,
+    inherited,
+    merged,
+    origin_of,
+    parsed,
+)
 
-HEAD = ("schema_version", "name", "summary")
 VERSION = 1
 
 
@@ -30,6 +41,7 @@ class Kind:
         always: those that describe something even where a file leaves them out.
         option: how fields are overridden, for messages.
         shown: the command that shows a complete one.
+        tables: sections that hold any number of entries, each a section of its own ([components.adc]).
     """
 
     name: str
@@ -38,20 +50,25 @@ class Kind:
     always: tuple[str, ...]
     option: str
     shown: str
+    tables: Mapping[str, type] = field(default_factory=dict)
 
-    def rules(self) -> dict[str, Rule]:
+    def parts(self, entries: Iterable[str] = ()) -> dict[str, type]:
+        """Return what describes each section, and each entry ('components.adc') of the tables."""
+        return {**self.sections, **{entry: self.tables[entry.partition(".")[0]] for entry in entries}}
+
+    def rules(self, entries: Iterable[str] = ()) -> dict[str, Rule]:
         """Return the rule of each field, by its dotted name."""
         return {
-            f"{section}.{item.name}": item.metadata["rule"]
-            for section, kind in self.sections.items()
+            f"{part}.{item.name}": item.metadata["rule"]
+            for part, kind in self.parts(entries).items()
             for item in fields(kind)
         }
 
-    def defaults(self) -> dict[str, object]:
+    def defaults(self, entries: Iterable[str] = ()) -> dict[str, object]:
         """Return the fields that may be left out, and what is assumed then."""
         return {
-            f"{section}.{item.name}": item.default
-            for section, kind in self.sections.items()
+            f"{part}.{item.name}": item.default
+            for part, kind in self.parts(entries).items()
             for item in fields(kind)
             if item.default is not MISSING
         }
@@ -80,7 +97,7 @@ class Kind:
         if name not in presets:
             close = difflib.get_close_matches(name, presets, n=1)
             raise UsageError(
-                f"there is no {self.name} '{name}'; there are {', '.join(presets)}",
+                f"there is no {self.name} '{name}'; `rcompile {self.name}s` lists the {len(presets)} that there are",
                 hint=f"did you mean '{close[0]}'?" if close else "a file of your own must end in .toml",
             )
         return (resources.files(self.package) / f"{name}.toml").read_text("utf-8"), f"{name}.toml"
@@ -94,14 +111,18 @@ class Content:
         name: of what it describes.
         summary: in one line.
         sections: what its sections describe, in the order of the file, those that are always there at the end.
+        tables: the entries of each table, by name.
         sources: where values come from.
-        assumed: fields that it leaves out although they say what the hardware is.
+        assumptions: why values that nobody states are what they are.
+        assumed: fields that it leaves out although they say what the hardware is, or gives as assumed.
     """
 
     name: str
     summary: str
     sections: dict[str, Any]
+    tables: dict[str, dict[str, Any]]
     sources: dict[str, str]
+    assumptions: dict[str, str]
     assumed: tuple[str, ...]
 
 
@@ -120,18 +141,27 @@ class TomlFile:
 
     def __init__(self, kind: Kind, text: str, file: str, overrides: Mapping[str, str]) -> None:
         self._kind, self._file, self._overrides = kind, file, overrides
-        try:
-            self._data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise UsageError(f"this is not valid TOML: {error}", at=Origin(file)) from error
+        own = parsed(text, file)
         self._lines = line_numbers(text)
         self._mistakes: list[tuple[int, str]] = []
+        base = inherited(own, kind.text_of, kind.tables, file)
+        self._inherited = {*field_names(base, kind.tables)} - {*field_names(own, kind.tables)}
+        self._data = merged(base, own, kind.tables)
+        self._entries = list(entries_of(self._data, kind.tables))
         self._given = self._parsed_overrides()
 
     def mistake(self, name: str, message: str) -> None:
         """Note what is wrong with a field or section."""
-        line = self._lines.get(name, self._lines.get(name.partition(".")[0], 1))
-        self._mistakes.append((0 if name in self._overrides else line, f"{name} {message}"))
+        line = 0 if name in self._overrides else self._line_of(name)
+        self._mistakes.append((line, f"{name} {message}"))
+
+    def _line_of(self, name: str) -> int:
+        """Return the line of a field, of what holds it, or of what brings it in from another file."""
+        if name in self._inherited:
+            return self._lines.get("extends", 1)
+        while name and name not in self._lines:
+            name = name.rpartition(".")[0]
+        return self._lines.get(name, 1)
 
     def finish(self) -> None:
         """Raise one error with all mistakes, if there are any."""
@@ -149,53 +179,63 @@ class TomlFile:
 
     def content(self) -> Content:
         """Return what the file says; `finish` is called before."""
-        known, kind = self._kind.rules(), self._kind
-        self._check_head_and_sources(known)
+        kind = self._kind
+        known = kind.rules(self._entries)
+        self._check_head_and_origins(known)
         flat, misspelt = self._flatten(known)
         flat |= self._given
         named = [section for section in self._data if section in kind.sections]
-        named += [name.partition(".")[0] for name in self._given]
+        named += [part for name in self._given if (part := name.rpartition(".")[0]) in kind.sections]
         there = list(dict.fromkeys([*named, *kind.always]))
-        known = {name: rule for name, rule in known.items() if name.partition(".")[0] in there}
-        defaults = {name: value for name, value in kind.defaults().items() if name in known}
+        known = {name: rule for name, rule in known.items() if name.rpartition(".")[0] in (*there, *self._entries)}
+        defaults = {name: value for name, value in kind.defaults(self._entries).items() if name in known}
         left_out = [name for name in defaults if name not in flat]
         flat = {**defaults, **flat}
         for name, rule in known.items():
             if name not in flat:
                 if name not in misspelt:
                     self.mistake(name, f"is missing: {rule.doc}{f' ({rule.unit})' if rule.unit else ''}")
-            elif problem := rule.broken_by(flat[name]):
+            elif name not in left_out and (problem := rule.broken_by(flat[name])):
                 self.mistake(name, problem)
             if (
                 name in flat
                 and name not in {*left_out, *self._overrides}
                 and not rule.choice
-                and not self._sourced(name)
+                and not origin_of(name, self._data)[0]
             ):
-                self.mistake(name, f'has no source: add "{name}" or "{name.partition(".")[0]}" to [sources]')
+                self.mistake(name, f'has no source: add "{name}" or "{name.rpartition(".")[0]}" to [sources]')
         self.finish()
-        sections = {
-            section: kind.sections[section](
-                **{item.name: immutable(flat[f"{section}.{item.name}"]) for item in fields(kind.sections[section])}
+        made = {
+            part: kind.parts(self._entries)[part](
+                **{
+                    item.name: immutable(flat[f"{part}.{item.name}"])
+                    for item in fields(kind.parts(self._entries)[part])
+                }
             )
-            for section in there
+            for part in (*there, *self._entries)
         }
+        tables: dict[str, dict[str, Any]] = {table: {} for table in kind.tables}
+        for entry in self._entries:
+            table, _, name = entry.partition(".")
+            tables[table][name] = made[entry]
         return Content(
             name=str(self._data["name"]),
             summary=str(self._data.get("summary", "")),
-            sections=sections,
+            sections={section: made[section] for section in there},
+            tables=tables,
             sources={**self._data.get("sources", {}), **dict.fromkeys(self._overrides, "given on the command line")},
-            assumed=tuple(name for name in left_out if not known[name].choice),
+            assumptions=self._data.get("assumed", {}),
+            assumed=tuple(
+                name
+                for name, rule in known.items()
+                if (name in left_out and not rule.choice and not rule.optional)
+                or (name not in {*left_out, *self._overrides} and origin_of(name, self._data)[0] == "assumed")
+            ),
         )
 
-    def _sourced(self, name: str) -> bool:
-        """Tell whether a field or its section has a source."""
-        sources = self._data.get("sources", {})
-        return isinstance(sources, dict) and (name in sources or name.partition(".")[0] in sources)
-
-    def _check_head_and_sources(self, known: Mapping[str, object]) -> None:
-        """Note what is wrong with the file's own fields and with [sources]."""
-        data, sections = self._data, self._kind.sections
+    def _check_head_and_origins(self, known: Mapping[str, object]) -> None:
+        """Note what is wrong with the file's own fields, with [sources] and [assumed]."""
+        data = self._data
         for name in HEAD:
             if name not in data:
                 self.mistake(name, "is missing")
@@ -203,41 +243,50 @@ class TomlFile:
                 self.mistake(name, f"must be {VERSION}, is {data[name]!r}")
             elif name != "schema_version" and not (isinstance(data[name], str) and data[name]):
                 self.mistake(name, f"must be a text, is {data[name]!r}")
-        sources = data.get("sources", {})
-        for name, text in sources.items() if isinstance(sources, dict) else ():
-            if name not in known and name not in sections:
-                close = did_you_mean(name, [*known, *sections])
-                self.mistake(f"sources.{name}", "is not a field or section" + close)
-            elif not isinstance(text, str):
-                self.mistake(f"sources.{name}", f"must be a text in quotes, is {text!r}")
+        parts = {*known, *self._kind.sections, *self._kind.tables, *self._entries}
+        for origin in ORIGINS:
+            texts = data.get(origin, {})
+            for name, text in texts.items() if isinstance(texts, dict) else ():
+                if name not in parts:
+                    self.mistake(f"{origin}.{name}", "is not a field or section" + did_you_mean(name, parts))
+                elif not isinstance(text, str):
+                    self.mistake(f"{origin}.{name}", f"must be a text in quotes, is {text!r}")
 
     def _flatten(self, known: Mapping[str, object]) -> tuple[dict[str, object], set[str]]:
         """Return the values by dotted name, and the fields that misspelt ones mean; these are mistakes already."""
         flat: dict[str, object] = {}
         misspelt: set[str] = set()
-        sections = self._kind.sections
+        kind = self._kind
         for section, content in self._data.items():
-            if section in (*HEAD, "sources"):
+            if section in NOT_SECTIONS:
                 continue
-            if section in sections and not isinstance(content, dict):
+            if section not in kind.sections and section not in kind.tables:
+                names = [*kind.sections, *kind.tables, *NOT_SECTIONS]
+                self.mistake(section, "is not a section" + did_you_mean(section, names))
+                continue
+            if not isinstance(content, dict):
                 self.mistake(section, f"must be a section, [{section}], written once")
                 continue
-            if section not in sections:
-                self.mistake(section, "is not a section" + did_you_mean(section, [*sections, *HEAD, "sources"]))
-                continue
-            for key, value in content.items():
-                name = f"{section}.{key}"
-                if name in known:
-                    flat[name] = value
-                else:
-                    meant = close_to(name, known)
-                    self.mistake(name, "is not a field" + (f"; did you mean '{meant}'?" if meant else ""))
-                    misspelt.add(meant)
+            parts = {section: content}
+            if section in kind.tables:
+                parts = {f"{section}.{entry}": inner for entry, inner in content.items()}
+            for part, inner in parts.items():
+                if not isinstance(inner, dict):
+                    self.mistake(part, f"must be a section, [{part}]")
+                    continue
+                for key, value in inner.items():
+                    name = f"{part}.{key}"
+                    if name in known:
+                        flat[name] = value
+                    else:
+                        meant = close_to(name, known)
+                        self.mistake(name, "is not a field" + (f"; did you mean '{meant}'?" if meant else ""))
+                        misspelt.add(meant)
         return flat, misspelt
 
     def _parsed_overrides(self) -> dict[str, object]:
         """Return the values that replace those of the file, read as TOML where that is possible, else as text."""
-        known, option = self._kind.rules(), self._kind.option
+        known, option = self._kind.rules(self._entries), self._kind.option
         found: dict[str, object] = {}
         for name, text in self._overrides.items():
             if name not in known:

@@ -10,9 +10,11 @@ import pytest
 from conftest import ROOT
 
 import rcompile
+from rcompile.inheritance import origin_of
 from rcompile.ir.encoding import SignScheme
 from rcompile.targets import consistency, list_targets, resolve_target
-from rcompile.targets.schema import SIGNS
+from rcompile.targets.schema import TARGET
+from rcompile.targets.sections import SIGNS
 
 SOURCES = sorted((ROOT / "rcompile").rglob("*.py"))
 LONGEST_FILE = 400
@@ -58,7 +60,14 @@ def test_every_target_loads_and_each_value_has_a_source(name):
     target = resolve_target(name)
     assert target.name == name
     assert target.summary
-    assert set(target.assumed_fields) <= {"noc.hop_s"}  # of ISAAC, not known
+    left_out = set(TARGET.defaults())
+    for field in target.assumed_fields:
+        assert field in left_out or origin_of(field, {"assumed": target.assumptions})[1], field
+
+
+def test_each_row_of_the_survey_s_table_has_a_target():
+    rows = {resolve_target(name).paper.row for name in list_targets()}
+    assert {*range(3, 22), 24, 25} <= rows
 
 
 def test_targets_know_the_sign_schemes_that_there_are():

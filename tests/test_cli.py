@@ -90,7 +90,7 @@ def test_same_input_gives_the_same_bytes_and_numbers(tmp_path):
         folder.mkdir()
         result = run(
             folder, str(MODELS / "digits_lenet.onnx"), "--data", str(MODELS / "digits_test.npz"), "--objective", "throughput",
-            "--set", "hierarchy.cores_per_tile=1", **environment,
+            "--set", "hierarchy.counts=[8, 1]", **environment,
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
         report = json.loads((folder / "digits_lenet.rcompile" / "report.json").read_text())

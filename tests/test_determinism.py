@@ -9,7 +9,7 @@ import pytest
 from conftest import MODELS
 
 SMALL = (
-    "--set", "crossbar.rows=32", "--set", "crossbar.columns=32", "--set", "hierarchy.crossbars_per_core=1",
+    "--set", "crossbar.rows=32", "--set", "crossbar.columns=32", "--set", "hierarchy.counts=[1, 12]",
     "--set", "hierarchy.mesh_rows=8", "--set", "hierarchy.mesh_columns=8",
 )  # fmt: skip
 PLACES = (("1", "0"), ("2", "1"), ("8", "2"), ("1", "random"), ("2", "random"))

@@ -14,7 +14,7 @@ from rcompile.compiler import compile_file
 from rcompile.options import Options
 from rcompile.pipeline import Trace
 from rcompile.targets import resolve_target
-from rcompile.targets.schema import SIGNS
+from rcompile.targets.sections import SIGNS
 
 CELL_BITS = (1, 2, 4)
 DAC_BITS = (1, 2)

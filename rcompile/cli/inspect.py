@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from rcompile.devices.device import CIRCUITS
 from rcompile.devices.load import DEVICE
 from rcompile.errors import Origin, VerificationFailed
 from rcompile.frontend.load import Source, load
+from rcompile.inheritance import origin_of
 from rcompile.ir import container
 from rcompile.passes.lower import lower
 from rcompile.passes.quantize import needs_ranges, quantize
 from rcompile.pipeline import Trace
 from rcompile.precision import Precision
 from rcompile.report.console import plural
+from rcompile.report.roll_up import roll_up_lines
 from rcompile.simplify import simplify
 from rcompile.targets import Target
 from rcompile.targets.schema import TARGET
@@ -96,8 +99,9 @@ def inspect_model(path: Path, console: Console, source: Source) -> None:
 def target_text(target: Target) -> str:
     """Return a target as a file that rcompile reads, each field with its meaning."""
     sections = {section: asdict(getattr(target, section)) for section in TARGET.sections}
+    sections |= {f"components.{item.name}": asdict(item.entry) for item in target.components}
     text = file_text(TARGET, target, sections)
-    return f"{text}\n\n# {target.crossbars_available:,} crossbars"
+    return "\n".join([*(f"# {line}" for line in roll_up_lines(target)), "", text])
 
 
 def device_text(device: Device) -> str:
@@ -110,17 +114,26 @@ def device_text(device: Device) -> str:
 
 def file_text(kind: Kind, described: Target | Device, sections: dict[str, dict[str, object]]) -> str:
     """Return what a file says, each field with its meaning."""
-    known = kind.rules()
+    entries = [name for name in sections if "." in name]
+    known, defaults = kind.rules(entries), kind.defaults(entries)
     lines = ["schema_version = 1", f"name = {json.dumps(described.name)}", f"summary = {json.dumps(described.summary)}"]
     for section, values in sections.items():
         lines += ["", f"[{section}]"]
         for key, value in values.items():
-            rule = known[f"{section}.{key}"]
+            name = f"{section}.{key}"
+            rule = known[name]
+            if rule.optional and value == defaults[name]:
+                continue  # says nothing
             unit = f" ({rule.unit})" if rule.unit else ""
             line = f"{key} = {json.dumps(value)}  # {rule.doc}{unit}"
-            lines.append(f"# {line}, assumed" if f"{section}.{key}" in described.assumed_fields else line)
-    lines += ["", "[sources]"]
-    lines += [
-        f"{json.dumps(name) if '.' in name else name} = {json.dumps(text)}" for name, text in described.sources.items()
-    ]
+            left_out = name in described.assumed_fields and not says_of(name, described.assumptions)
+            lines.append(f"# {line}, assumed" if left_out else line)
+    for origin, texts in (("sources", described.sources), ("assumed", described.assumptions)):
+        named = {json.dumps(name) if "." in name else name: text for name, text in texts.items()}
+        lines += ["", f"[{origin}]", *(f"{name} = {json.dumps(text)}" for name, text in named.items())] if texts else []
     return "\n".join(lines)
+
+
+def says_of(name: str, texts: Mapping[str, str]) -> str:
+    """Return what is said of a field, or of the least part that holds it; or ''."""
+    return origin_of(name, {"sources": texts})[1]

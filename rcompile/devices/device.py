@@ -38,7 +38,8 @@ class Device:
         refresh: when cells are written anew; None: never.
         age_s: how long after installation it is read.
         sources: where values come from.
-        assumed_fields: fields that its file leaves out.
+        assumptions: why values that nobody states are what they are.
+        assumed_fields: fields that its file leaves out, or gives as assumed.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Device:
     refresh: Refresh | None = None
     age_s: float = 0.0
     sources: Mapping[str, str] = field(default_factory=dict)
+    assumptions: Mapping[str, str] = field(default_factory=dict)
     assumed_fields: tuple[str, ...] = ()
 
     @property
@@ -108,6 +110,7 @@ class Device:
             **models,
             **{name: asdict(item) for name, item in circuits.items() if item is not None},
             "sources": dict(self.sources),
+            "assumptions": dict(self.assumptions),
             "assumed_fields": list(self.assumed_fields),
         }
 

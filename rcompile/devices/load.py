@@ -85,6 +85,7 @@ def resolve_device(text: str) -> Device:
         **circuits,
         age_s=seconds(time) if time else 0.0,
         sources=found.sources,
+        assumptions=found.assumptions,
         assumed_fields=found.assumed,
     )
 

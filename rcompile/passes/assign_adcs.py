@@ -23,7 +23,7 @@ from rcompile.ir.converter import Adc, Need, at, exact_adc_bits, kept_bits, pape
 from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram
 from rcompile.ir.matrix import IntegerArray
 from rcompile.targets import Target
-from rcompile.targets.schema import Adcs
+from rcompile.targets.sections import Adcs
 
 Seen = Callable[[int], Observed]
 

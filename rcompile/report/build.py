@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from rcompile.cost.estimate import Cost, LayerCost, estimate
 from rcompile.devices import Device
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import Memory
 from rcompile.ir.graph import Value
 from rcompile.ir.placed import PlacedProgram
 from rcompile.report.corrections import correction_info
+from rcompile.report.cost import cost_info, layer_cost_info
 from rcompile.report.diagnostics import diagnose
 from rcompile.report.mapping import mapping
 from rcompile.report.schema import (
@@ -49,7 +51,8 @@ def build_report(
     """Compute a report; everything but times and memory depends on the inputs only."""
     placed = result.compiled.placed
     unit = result.target.crossbar.unit_columns
-    layers = [layer_info(placed, index, unit) for index in range(len(placed.program.matrices))]
+    cost = estimate(placed, result.target)
+    layers = [layer_info(placed, index, unit, own) for index, own in enumerate(cost.layers)]
     return Report(
         schema_version=SCHEMA_VERSION,
         tool=Tool(name="rcompile", version=metadata.version("rcompile")),
@@ -63,8 +66,9 @@ def build_report(
         target=result.compiled.target,
         device=result.device.as_dict(),
         layers=layers,
-        totals=totals(placed, layers, result.device),
+        totals=totals(placed, layers, result.device, cost),
         mapping=mapping(result),
+        cost=cost_info(cost),
         verification=verification(result),
         diagnostics=diagnose(result),
     )
@@ -114,7 +118,7 @@ def model_info(result: Result) -> ModelInfo:
     )
 
 
-def layer_info(placed: PlacedProgram, index: int, unit_columns: int) -> LayerInfo:
+def layer_info(placed: PlacedProgram, index: int, unit_columns: int, cost: LayerCost) -> LayerInfo:
     """Describe one matrix operator on its crossbars."""
     item = placed.program.matrices[index]
     matrix, adc, sums = item.matrix, item.converter, partial_sum_info(item)
@@ -162,7 +166,8 @@ def layer_info(placed: PlacedProgram, index: int, unit_columns: int) -> LayerInf
         start_s=stage.start_s,
         stop_s=stage.stop_s,
         latency_s=stage.busy_s,
-        energy_j=None,
+        energy_j=sum(cost.by_component.values()) if cost.by_component else None,
+        cost=layer_cost_info(cost),
         partial_sums=sums,
         partial_sum_bytes=sums.bytes,
         traffic_bytes=sum(edge.bytes for edge in placed.program.source.edges if edge.consumer == index),
@@ -213,7 +218,7 @@ def rewritten(placed: PlacedProgram) -> int:
     return int((placed.program.heights() * width)[moving].sum())
 
 
-def totals(placed: PlacedProgram, layers: Sequence[LayerInfo], device: Device) -> Totals:
+def totals(placed: PlacedProgram, layers: Sequence[LayerInfo], device: Device, cost: Cost) -> Totals:
     """Sum up; every figure is recomputed from the layers."""
     cells = sum(layer.writes for layer in layers)
     size = placed.program.crossbar_rows * placed.program.crossbar_columns
@@ -232,10 +237,10 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo], device: Device) -
         latency_s=max(stage.stop_s for stage in placed.stages),
         interval_s=interval,
         throughput_per_s=1 / interval,
-        energy_j=None,
-        power_w=None,
-        area_m2=None,
-        adc_energy_share=None,
+        energy_j=cost.energy_j,
+        power_w=None if cost.energy_j is None else cost.energy_j / interval,
+        area_m2=cost.area_m2,
+        adc_energy_share=cost.adc_energy_share,
         macs_on_crossbars_share=sum(layer.macs for layer in layers) / all_macs,
         programming=programming(placed, cells, device),
     )

@@ -1,9 +1,14 @@
 """What the user should know of the chip: what was assumed, what does not keep pace, what waits."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from rcompile.report.schema import Diagnostic
 from rcompile.result import Result
+
+SHOWN = 8
+"""Names that a message lists at most."""
 
 
 def assumed_fields(result: Result) -> list[Diagnostic]:
@@ -16,10 +21,16 @@ def assumed_fields(result: Result) -> list[Diagnostic]:
             severity="note",
             code="ASSUMED_FIELDS",
             node="",
-            message=f"{result.target.name} does not state {', '.join(assumed)}: defaults were assumed",
+            message=f"{result.target.name} does not state {listed(assumed)}: values were assumed",
             hint="rcompile targets NAME shows them",
         )
     ]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names in a row, of many the first ones."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def rounds(result: Result) -> list[Diagnostic]:

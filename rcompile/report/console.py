@@ -8,7 +8,17 @@ from rcompile.devices.load import UNITS
 from rcompile.report.schema import LayerInfo, Report
 from rcompile.verification.trials import Trials
 
-PREFIXES = ((1e-12, "p"), (1e-9, "n"), (1e-6, "u"), (1e-3, "m"), (1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"))
+PREFIXES = (
+    (1e-12, "p"),
+    (1e-9, "n"),
+    (1e-6, "u"),
+    (1e-3, "m"),
+    (1.0, ""),
+    (1e3, "k"),
+    (1e6, "M"),
+    (1e9, "G"),
+    (1e12, "T"),
+)
 MANY_LAYERS = 24
 NAME_WIDTHS = (12, 32)
 GAP = 2
@@ -55,6 +65,7 @@ def print_summary(report: Report, console: Console, output: str) -> None:
         f"{totals.throughput_per_s:,.0f} inferences/s, limited by {report.mapping.schedule.limited_by}; "
         f"{100 * totals.macs_on_crossbars_share:.1f} % of the MACs on crossbars"
     )
+    console.print(cost_line(report))
     for item in report.diagnostics:
         colour = {"error": "red", "warning": "yellow"}.get(item.severity, "dim")
         at = f" {item.node}:" if item.node and item.node not in item.message else ""
@@ -67,6 +78,24 @@ def print_summary(report: Report, console: Console, output: str) -> None:
     console.print(
         f"wrote {escape(output)}: program.rcx, report.json, report.html, report.csv, trace.json", highlight=False
     )
+
+
+def cost_line(report: Report) -> str:
+    """Say what an inference takes, and how large the chips are; of what is not known, why."""
+    totals, missing = report.totals, report.cost.missing
+    found = []
+    if totals.energy_j is not None and totals.power_w is not None:
+        share = totals.adc_energy_share
+        converting = "" if share is None else f", {100 * share:.0f} % of it in converters"
+        found.append(
+            f"energy {si(totals.energy_j, 'J')} an inference{converting}; {si(totals.power_w, 'W')} on average"
+        )
+    if totals.area_m2 is not None:
+        found.append(f"area {totals.area_m2 * 1e6:.3g} mm2")
+    unknown = [name for name, value in (("energy", totals.energy_j), ("area", totals.area_m2)) if value is None]
+    if unknown:
+        found.append(f"{' and '.join(unknown)} not known")
+    return "; ".join(found) + (f" (not stated: {escape(', '.join(missing))})" if missing else "")
 
 
 def operators_line(report: Report) -> str:

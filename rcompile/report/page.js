@@ -333,7 +333,7 @@
     }
     tiles.forEach((t) => { t.traffic = t.sent + t.received; });
     tiles.byId = at;
-    capacity = hierarchy.crossbars_per_core * hierarchy.cores_per_tile || tiles.reduce((m, t) => Math.max(m, t.held), 1);
+    capacity = (hierarchy.counts || []).reduce((m, n) => m * n, 1) || tiles.reduce((m, t) => Math.max(m, t.held), 1);
     tileShown = tiles[0] || null;
   }
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from rcompile.report.cost_schema import CostInfo, LayerCostInfo
 from rcompile.report.mapping_schema import Mapping
 
 SCHEMA_VERSION = 1
@@ -125,7 +126,8 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     input_cycles: input slices of a vector; reads_per_cycle: sections that are read one after another for each.
     subtraction: 'analog' where two polarities meet before the converter. unit_columns: that measure the sum of the
     inputs, beside the others. latency_s: how long it is busy, between start_s and stop_s (it may wait for input in
-    between). partial_sum_bytes: partial_sums.bytes. traffic_bytes: what its input brings from other
+    between). energy_j: of one inference, leakage apart, as far as it is known (cost.missing). partial_sum_bytes:
+    partial_sums.bytes. traffic_bytes: what its input brings from other
     layers. writes: cells that hold its weights, all copies.
     """
 
@@ -161,6 +163,7 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     stop_s: float
     latency_s: float
     energy_j: float | None
+    cost: LayerCostInfo
     partial_sums: PartialSumInfo
     partial_sum_bytes: int
     traffic_bytes: int
@@ -185,7 +188,11 @@ class Programming(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums over layers and the chip."""
+    """Sums over layers and the chip.
+
+    energy_j: of an inference in steady state, leakage in an interval included; power_w: energy_j over interval_s.
+    area_m2: of the chips used, whole. adc_energy_share: of energy_j. null: the target does not state what they take.
+    """
 
     crossbars_used: int
     crossbars_one_copy: int
@@ -320,6 +327,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     layers: list[LayerInfo]
     totals: Totals
     mapping: Mapping
+    cost: CostInfo
     verification: Verification
     diagnostics: list[Diagnostic]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from rcompile.targets.schema import Target
+from rcompile.targets.sections import Hierarchy
 
 FLASH_BITS = 6
 """A flash converter has 2^bits - 1 comparators: beyond, it is larger than the crossbar that it reads."""
@@ -34,6 +35,20 @@ def contradictions(target: Target) -> Iterator[tuple[str, str]]:
             f"must be at least 2 for {target.weights.sign}, whose pairs of cells take two rows, "
             f"is {target.rows_at_once}",
         )
+
+
+def of_hierarchy(hierarchy: Hierarchy) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the names and numbers of the levels."""
+    levels, counts = hierarchy.levels, hierarchy.counts
+    if not levels:
+        yield "hierarchy.levels", "must name at least what is on the mesh, is empty"
+    if len(levels) != len(counts):
+        yield (
+            "hierarchy.counts",
+            f"must be one for each of hierarchy.levels ({', '.join(levels)}): {len(levels)}, is {list(counts)}",
+        )
+    if len({*levels, "crossbar", "chip"}) != len(levels) + 2:
+        yield "hierarchy.levels", f"must differ from each other and from crossbar and chip, is {list(levels)}"
 
 
 def of_weights(target: Target) -> Iterator[tuple[str, str]]:

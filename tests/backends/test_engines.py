@@ -30,7 +30,7 @@ from rcompile.passes.replicate import replicate
 from rcompile.passes.schedule import schedule
 from rcompile.passes.slice_inputs import slice_inputs
 from rcompile.targets import resolve_target
-from rcompile.targets.schema import SIGNS
+from rcompile.targets.sections import SIGNS
 
 
 @st.composite

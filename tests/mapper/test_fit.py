@@ -9,7 +9,7 @@ from rcompile.options import Objective, Options
 from rcompile.pipeline import Trace
 from rcompile.targets import resolve_target
 
-TILE = {"hierarchy.crossbars_per_core": "1", "hierarchy.cores_per_tile": "2", "hierarchy.chips": "3"}
+TILE = {"hierarchy.counts": "[1, 2]", "hierarchy.chips": "3"}
 
 
 def fitted(tmp_path, rate: float):

@@ -17,7 +17,7 @@ from rcompile.passes.schedule import schedule
 from rcompile.pipeline import Trace
 from rcompile.targets import resolve_target
 
-SMALL = {"crossbar.rows": "32", "crossbar.columns": "32", "hierarchy.crossbars_per_core": "1"}
+SMALL = {"crossbar.rows": "32", "crossbar.columns": "32", "hierarchy.counts": "[1, 2]"}
 
 
 def compiled(tmp_path, objective=Objective.CROSSBARS, model="digits_lenet_int8", **settings):

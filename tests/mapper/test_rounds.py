@@ -18,7 +18,7 @@ from rcompile.verification.checker import Unsound, check_program
 
 SMALL = {
     "crossbar.rows": "32", "crossbar.columns": "32", "hierarchy.mesh_rows": "2", "hierarchy.mesh_columns": "2",
-    "hierarchy.cores_per_tile": "1", "hierarchy.crossbars_per_core": "3",
+    "hierarchy.counts": "[3, 1]",
 }  # fmt: skip
 
 

@@ -66,9 +66,7 @@ PASSES = [
 @pytest.mark.parametrize("name", PASSES)
 def test_text_after_pass(name, cnn_file, golden, monkeypatch):
     monkeypatch.chdir(cnn_file.parent)
-    target = resolve_target(
-        "isaac", {"crossbar.rows": "32", "crossbar.columns": "16", "hierarchy.crossbars_per_core": "2"}
-    )
+    target = resolve_target("isaac", {"crossbar.rows": "32", "crossbar.columns": "16", "hierarchy.counts": "[2, 12]"})
     found = dict(forms(cnn_file, target))
     assert list(found) == PASSES
     found[name].verify()

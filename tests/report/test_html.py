@@ -28,6 +28,8 @@ LAYER = {
     "partial_sums": {"count": 64, "bits": 20, "adder_tree_depth": 0, "bytes": 192, "rounded_bits": None,
                      "rounded_step": None, "merged_step": None},
     "flipped_columns": 0, "utilization": 0.25, "start_s": 0.0, "stop_s": 1e-6, "latency_s": 1e-6, "energy_j": None,
+    "cost": {"actions": {"read": 8.0}, "conversions": [[8, 2048.0]], "at_work_s": {"crossbar": 1e-6},
+             "energy_by_component": {}},
     "partial_sum_bytes": 256, "traffic_bytes": 0, "writes": 144,
 }  # fmt: skip
 
@@ -44,7 +46,7 @@ REPORT = {
         "quantized_by": "model", "ranges_from": "model", "converter_ranges_from": "",
     },
     "target": {"name": "toy", "summary": "A toy", "crossbar": {"rows": 16, "columns": 16, "cell_bits": 2},
-               "hierarchy": {"crossbars_per_core": 2, "cores_per_tile": 2, "mesh_rows": 1, "mesh_columns": 2},
+               "hierarchy": {"levels": ["core", "tile"], "counts": [2, 2], "mesh_rows": 1, "mesh_columns": 2},
                "sources": {"crossbar": "invented"}, "assumed_fields": ["hierarchy.chips"]},
     "device": {"name": "ideal", "assumed_fields": []},
     "layers": [LAYER],
@@ -65,6 +67,7 @@ REPORT = {
         "tiles": [{"tile": 0, "round": 0, "resident": False, "crossbars_used": 1, "waiting_bytes": 0, "chip": 0, "row": 0, "column": 0, "crossbars": [[0, 1]]}], "traffic": [],
         "deterministic_hash": "f" * 64,
     },
+    "cost": {"components": [], "missing": ["it states no components"], "formulas": {}},
     "verification": {
         "exact": {"status": "pass", "reason": "", "samples": 2, "crossbar_share": 1.0, "reference": "onnxruntime on the model itself",
                   "layers": [{"name": "conv", "max_abs_difference": 0, "output_difference": 0.0,

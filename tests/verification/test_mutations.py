@@ -17,8 +17,7 @@ from rcompile.verification.trials import conditions_of
 SMALL = {
     "crossbar.rows": "32",
     "crossbar.columns": "32",
-    "hierarchy.crossbars_per_core": "2",
-    "hierarchy.cores_per_tile": "1",
+    "hierarchy.counts": "[2, 1]",
 }
 PROGRAMS = {
     "layer": ({}, 1),

@@ -1,0 +1,187 @@
+"""Energy of an inference and area of the chips, component by component and layer by layer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rcompile.cost.actions import Counted, count
+from rcompile.cost.prices import Price, own_bits, price
+from rcompile.ir.placed import PlacedProgram
+from rcompile.targets import Target
+from rcompile.targets.components import Component
+
+FORMULAS = {
+    "component.dynamic_j": "sum over layers of layer.energy_by_component",
+    "component.static_j": "leakage_w x switched_on x totals.interval_s",
+    "component.area_m2": "unit_area_m2 x on_chips",
+    "layer.energy_by_component": "layer.actions[per] x unit energy; of conversions, the sum over their resolutions; of "
+    "time, layer.at_work_s[at] x count x unit power",
+    "layer.energy_j": "sum of layer.energy_by_component",
+    "totals.energy_j": "sum of layer.energy_j + sum of component.static_j",
+    "totals.power_w": "totals.energy_j / totals.interval_s",
+    "totals.area_m2": "sum of component.area_m2",
+    "totals.adc_energy_share": "dynamic_j of the components of conversions / totals.energy_j",
+}
+"""How each figure follows from others of the report, by its name."""
+
+NEEDED = ("read", "conversion")
+"""Actions without whose energy a total would say nothing; what reads cells may be stated by crossbar or by cell."""
+
+SAME = {"read": ("read", "cell"), "cell": ("read", "cell")}
+"""Actions that stand for each other."""
+
+
+@dataclass(frozen=True)
+class ComponentCost:
+    """What the components of one name take.
+
+    Attributes:
+        component: which ones.
+        bits: the resolution that the target gives them; 0 where none matters.
+        price: of one at that resolution.
+        energies: J of one action by resolution, for all that occur.
+        switched_on: how many are in the tiles and chips that hold something.
+        on_chips: how many are on the chips used.
+        dynamic_j: of one inference; None where it is not known.
+        static_j: their leakage in an interval; None where it is not known.
+        area_m2: of those on the chips; None where it is not known.
+    """
+
+    component: Component
+    bits: int
+    price: Price
+    energies: dict[int, float]
+    switched_on: float
+    on_chips: float
+    dynamic_j: float | None
+    static_j: float | None
+    area_m2: float | None
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """What one layer takes in one inference, without leakage: J by component, those whose energy is known."""
+
+    counted: Counted
+    by_component: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a program costs.
+
+    Attributes:
+        components: in the order of the target.
+        layers: in the order of the program.
+        energy_j: of an inference in steady state; None where what it needs is not stated.
+        area_m2: of the chips used; None where an area is not stated.
+        adc_energy_share: of the energy; None where that is not known.
+        missing: why energy or area are not known, and what they leave out.
+    """
+
+    components: tuple[ComponentCost, ...]
+    layers: tuple[LayerCost, ...]
+    energy_j: float | None
+    area_m2: float | None
+    adc_energy_share: float | None
+    missing: tuple[str, ...]
+
+
+def estimate(placed: PlacedProgram, target: Target) -> Cost:
+    """Return what a scheduled program costs on its target."""
+    counted = count(placed, target)
+    layers = tuple(LayerCost(own, by_component(own, target)) for own in counted)
+    components = tuple(component_cost(item, placed, target, layers) for item in target.components)
+    unpaid = [action for action in NEEDED if not paid(action, target) and total(counted, action)]
+    dynamic = [item.dynamic_j for item in components]
+    energy = None
+    if components and not unpaid and None not in dynamic:
+        energy = sum(sum(layer.by_component.values()) for layer in layers)
+        energy += sum(item.static_j or 0.0 for item in components)
+    areas = [item.area_m2 for item in components]
+    converting = sum(item.dynamic_j or 0.0 for item in components if item.component.per == "conversion")
+    lumped = any("conversion" in item.component.covers for item in components)  # with what else they take
+    return Cost(
+        components=components,
+        layers=layers,
+        energy_j=energy,
+        area_m2=sum(area for area in areas if area is not None) if components and None not in areas else None,
+        adc_energy_share=converting / energy if energy and not lumped else None,
+        missing=tuple(missing(components, counted, target, unpaid)),
+    )
+
+
+def by_component(own: Counted, target: Target) -> dict[str, float]:
+    """Return what each component takes for a layer, where that is known."""
+    found = {}
+    for item in target.components:
+        energies = {bits: price(item, target, bits).energy_j for bits in resolutions(item, target, own)}
+        if None in energies.values():
+            continue
+        known = {bits: value for bits, value in energies.items() if value is not None}
+        if item.per == "time":
+            found[item.name] = own.at_work_s[item.at] * item.count * known[0]
+        elif item.per == "conversion":
+            found[item.name] = sum(number * known[bits] for bits, number in own.conversions.items())
+        else:
+            found[item.name] = own.actions[item.per] * known[own_bits(item, target)]
+    return found
+
+
+def resolutions(item: Component, target: Target, own: Counted) -> list[int]:
+    """Return the resolutions at which a component works for a layer."""
+    return sorted(own.conversions) if item.per == "conversion" else [own_bits(item, target)]
+
+
+def component_cost(
+    item: Component, placed: PlacedProgram, target: Target, layers: Sequence[LayerCost]
+) -> ComponentCost:
+    """Return what the components of one name take."""
+    found = price(item, target)
+    plan = placed.floorplan
+    chips = len({slot // plan.tiles_per_chip for slot in plan.slots})
+    per_chip = target.levels["chip"] / target.levels[item.at]
+    tiles = chips * (item.at == "chip") or len(set(plan.slots)) * target.crossbars_per_tile / target.levels[item.at]
+    energies = [layer.by_component.get(item.name) for layer in layers]
+    known = [energy for energy in energies if energy is not None]
+    used = sorted({bits for layer in layers for bits in resolutions(item, target, layer.counted)})
+    prices = {bits: price(item, target, bits).energy_j for bits in used}
+    return ComponentCost(
+        component=item,
+        bits=own_bits(item, target),
+        price=found,
+        energies={bits: value for bits, value in prices.items() if value is not None},
+        switched_on=item.count * tiles,
+        on_chips=item.count * per_chip * chips,
+        dynamic_j=sum(known) if len(known) == len(energies) else None,
+        static_j=None if found.leakage_w is None else found.leakage_w * item.count * tiles * placed.interval_s,
+        area_m2=None if found.area_m2 is None else found.area_m2 * item.count * per_chip * chips,
+    )
+
+
+def paid(action: str, target: Target) -> bool:
+    """Tell whether a component's energy has that of an action in it."""
+    stand = SAME.get(action, (action,))
+    return any(
+        price(item, target).energy_j is not None and {item.per, *item.covers} & {*stand} for item in target.components
+    )
+
+
+def total(counted: Sequence[Counted], action: str) -> float:
+    """Return how often something happens in all layers."""
+    return sum(own.actions[action] for own in counted)
+
+
+def missing(
+    components: Sequence[ComponentCost], counted: Sequence[Counted], target: Target, unpaid: Sequence[str]
+) -> list[str]:
+    """Return what the target does not state."""
+    if not components:
+        return ["it states no components"]
+    found = [f"the energy of {item.component.name}" for item in components if item.dynamic_j is None]
+    found += [f"the area of {item.component.name}" for item in components if item.area_m2 is None]
+    found += [f"energy per {action}" for action in unpaid]
+    others = [action for action in counted[0].actions if action not in NEEDED and action not in {"cell", "sample"}]
+    found += [f"energy per {a}" for a in others if total(counted, a) and not paid(a, target)]
+    if all(item.static_j is None for item in components):
+        found.append("leakage")
+    return found
