@@ -6,13 +6,17 @@ from pathlib import Path
 
 import effects
 
+from rcompile.cost.prices import NEEDED, paid
+from rcompile.cost.roll_up import levels, peak
 from rcompile.devices import list_devices
 from rcompile.devices.load import DEVICE
 from rcompile.frontend.dialect import KNOWN_DOMAINS
 from rcompile.frontend.expand import EXPANSIONS
 from rcompile.frontend.operators import OPERATORS, UNFOLDED
 from rcompile.frontend.supported import RANDOM
-from rcompile.targets import list_targets
+from rcompile.report.plots import draw
+from rcompile.targets import Target, list_targets, resolve_target
+from rcompile.targets.actions import ACTIONS
 from rcompile.targets.schema import TARGET
 from rcompile.toml_file import Kind
 
@@ -28,6 +32,16 @@ def targets_page() -> str:
         "`rcompile targets my.toml` checks a file and shows it; `rcompile model.onnx --target my.toml` uses it.",
         "`--set FIELD=VALUE` overrides one field.",
         "",
+        'A file may build on another one, a preset or a file beside it: `extends = "isaac"`. Its own fields replace',
+        "those of the other, and need sources of their own. What nobody states but a compiler must know goes into",
+        '`[assumed]`, which says why the value is what it is; every report lists such fields. `extends = "macro"`',
+        "brings an assumption for everything that a paper on a single crossbar leaves out.",
+        "`rcompile targets my.toml --check` says what a file states, assumes and leaves open. One's own, complete:",
+        "",
+        "```toml",
+        *example_target().splitlines(),
+        "```",
+        "",
         "| Preset | What |",
         "|---|---|",
         *(f"| `{name}` | {summary} |" for name, summary in list_targets().items()),
@@ -35,7 +49,29 @@ def targets_page() -> str:
     for section, kind in TARGET.sections.items():
         lines += ["", f"## [{section}]", "", (kind.__doc__ or "").strip(), ""]
         lines += field_table(TARGET, section)
+    lines += ["", "## [components.NAME]", "", *COMPONENTS, "", *field_table(TARGET, "components.NAME"), ""]
+    lines += [
+        "| Action | What is counted |",
+        "|---|---|",
+        *(f"| `{name}` | {text} |" for name, text in ACTIONS.items()),
+    ]
     return "\n".join(lines) + "\n"
+
+
+COMPONENTS = (
+    "What the chip is made of, any number of them, from which energy, power and area follow. The energy of an",
+    "inference is, for each component, how often its action happens times the energy of one; power at full work and",
+    "area of a level are the sums over all that it contains (`rcompile targets NAME` prints them). A figure that is",
+    "left out is unknown: then no total is given that would need it, and the report says what is missing. Figures for",
+    "several resolutions come from a table: a CSV file with the columns",
+    "`name,bits,energy_j,power_w,leakage_w,rate_per_s,area_m2,source`. Without `adc.adjustable` or adaptive",
+    "resolution every conversion is paid at the resolution that the converters have.",
+)
+
+
+def example_target() -> str:
+    """Return the target that the page shows."""
+    return (FOLDER / "example_target.toml").read_text("utf-8").rstrip()
 
 
 def operators_page() -> str:
@@ -145,9 +181,10 @@ def wire_table() -> list[str]:
 
 def field_table(kind: Kind, section: str) -> list[str]:
     """Describe the fields of a section, line by line."""
-    known, assumed = kind.rules(), kind.defaults()
+    entries = [section] if "." in section else []
+    known, assumed, described = kind.rules(entries), kind.defaults(entries), kind.parts(entries)[section]
     lines = ["| Field | Value | Meaning |", "|---|---|---|"]
-    for name in (item.name for item in fields(kind.sections[section])):
+    for name in (item.name for item in fields(described)):
         rule = known[f"{section}.{name}"]
         values = ", ".join(f"`{choice}`" for choice in rule.choices) or "true or false"
         if rule.kind is str and not rule.choices:
@@ -159,12 +196,96 @@ def field_table(kind: Kind, section: str) -> list[str]:
         values = f"list of {values}" if rule.many else values
         left_out = assumed.get(f"{section}.{name}")
         left_out = list(left_out) if isinstance(left_out, tuple) else left_out
-        default = f"; {left_out} where it is left out" if f"{section}.{name}" in assumed else ""
+        said = f"{section}.{name}" in assumed and not (rule.optional and left_out in (None, "", []))
+        default = f"; {left_out} where it is left out" if said else ""
         lines.append(f"| `{name}` | {f'{values} {rule.unit}'.strip()} | {rule.doc}{default} |")
     return lines
 
 
-PAGES = {"devices.md": devices_page, "targets.md": targets_page, "supported-operators.md": operators_page}
+def architectures_page() -> str:
+    """Describe the presets as the survey's Table I does, and what their components add up to."""
+    targets = [resolve_target(name) for name in list_targets()]
+    lines = ["# Architectures", "", "<!-- made by docs/generate.py -->", ""]
+    lines += [
+        "The presets in the form of Table I of Krestinskaya, Zhang, Salama, IEEE NANO 2022; `Row` is the number there.",
+        "What a paper does not state, and is therefore assumed, is counted in the last column, and listed in reports.",
+        "",
+        f"| {' | '.join(TABLE)} |",
+        "|---" * len(TABLE) + "|",
+        *(table_row(target) for target in sorted(targets, key=lambda t: (t.paper.row or 99, t.name))),
+        "",
+        "![Bits of cells and weights; power and density](architectures.svg)",
+        "",
+        "`rcompile targets --plot all.svg` draws this, `rcompile targets my.toml --plot all.svg` with yours in it.",
+        "",
+        "## What their components add up to",
+        "",
+        "A chip at full work, for operands of the bits that its paper quotes. Where a component's power or area is not",
+        "known, there is no figure. [Published figures](published.md) holds these against the papers.",
+        "",
+        "| Target | Power | Area | Peak | GOPS/s/mm2 | GOPS/s/W | Cells |",
+        "|---|---|---|---|---|---|---|",
+        *(roll_up_row(target) for target in targets if target.components),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+TABLE = (
+    "Row", "Target", "Paper", "CMOS", "Cells", "Crossbar", "Bits a cell", "W", "I", "O", "Signs", "Networks",
+    "Training", "Assumed",
+)  # fmt: skip
+
+
+def table_row(target: Target) -> str:
+    """Return a target's row of the table."""
+    paper, crossbar = target.paper, target.crossbar
+    cells = [
+        f"[{paper.row}]" if paper.row else "",
+        f"`{target.name}`",
+        paper.title or "-",
+        f"{paper.cmos_m * 1e9:.4g} nm" if paper.cmos_m else "-",
+        paper.material or "-",
+        f"{crossbar.rows} x {crossbar.columns}",
+        str(crossbar.cell_bits),
+        paper.weight_bits or "-",
+        paper.input_bits or "-",
+        paper.output_bits or "-",
+        target.weights.sign,
+        paper.networks or "-",
+        paper.training or "-",
+        str(len(target.assumed_fields)),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def roll_up_row(target: Target) -> str:
+    """Return what a target's components add up to."""
+    chip, most = levels(target)[-1], peak(target)
+    complete = all(paid(action, target) for action in NEEDED)
+    cells = [
+        f"`{target.name}`",
+        "-" if chip.power_w is None or not complete else f"{chip.power_w:.4g} W",
+        "-" if chip.area_m2 is None or not complete else f"{chip.area_m2 * 1e6:.4g} mm2",
+        f"{most.operations_per_s / 1e12:.4g} TOPS",
+        "-" if most.per_area is None else f"{most.per_area * 1e-15:.4g}",
+        "-" if most.per_power is None else f"{most.per_power * 1e-9:.4g}",
+        f"{most.storage_bytes / 2**20:.4g} MiB",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def architectures_svg() -> str:
+    """Draw the presets."""
+    return draw([resolve_target(name) for name in list_targets()])
+
+
+PAGES = {
+    "architectures.md": architectures_page,
+    "architectures.svg": architectures_svg,
+    "devices.md": devices_page,
+    "targets.md": targets_page,
+    "supported-operators.md": operators_page,
+}
 
 
 def main() -> None:

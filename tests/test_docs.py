@@ -4,6 +4,8 @@ import pytest
 from conftest import ROOT, script
 
 
-@pytest.mark.parametrize("name", ["targets.md", "devices.md", "supported-operators.md"])
+@pytest.mark.parametrize(
+    "name", ["architectures.md", "architectures.svg", "targets.md", "devices.md", "supported-operators.md"]
+)
 def test_generated_pages_are_up_to_date(name):
     assert (ROOT / "docs" / name).read_text("utf-8") == script("generate").PAGES[name](), "run python docs/generate.py"

@@ -134,7 +134,7 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
 
     console = human_console(to_stderr=json == "-" or not sys.stdout.isatty())
     if json not in {None, "-"}:
-        require_writable(Path(json))
+        require_writable(Path(json), "--json")
     folder = output or Path(f"{model.stem}.rcompile")
     bits = Precision(weight_bits, input_bits)
     if precision is not None:
@@ -245,11 +245,19 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
 
 
 @app.command
-def inspect(
+def inspect(  # noqa: PLR0913 - each flag is a parameter
     file: Annotated[Path, Parameter(help="program.rcx, the folder that holds it, or an ONNX file.")],
     /,
     *,
     blocks: Annotated[bool, Parameter(negative=(), help="List every block with its place.")] = False,
+    training: Annotated[
+        bool, Parameter(negative=(), help="Estimate what training the weights on the chip would take.")
+    ] = False,
+    samples: Annotated[int, Parameter(validator=Number(gte=1), help="Samples of an epoch of --training.")] = 50_000,
+    batch: Annotated[int, Parameter(validator=Number(gte=1), help="Samples of an update of --training.")] = 64,
+    device: Annotated[
+        str, Parameter(help="Whose writes --training counts; what it does not say is the survey's.")
+    ] = "ideal",
     dim: Dimensions = (),
     weightless: Weightless = False,
     debug: Debug = False,  # noqa: ARG001 - read by main
@@ -258,6 +266,12 @@ def inspect(
     from rcompile.cli.inspect import inspect_file
     from rcompile.frontend.load import Source
 
+    if training:
+        from rcompile.cli.training import print_training
+        from rcompile.devices import resolve_device
+
+        print_training(file, human_console(to_stderr=False), resolve_device(device), samples, batch)
+        return 0
     source = Source(parse_dimensions(dim), weightless=weightless)
     inspect_file(file, human_console(to_stderr=False), source, blocks=blocks)
     return 0
@@ -268,13 +282,28 @@ def targets(
     name: Annotated[str | None, Parameter(help="Show this target, a preset or a .toml file, with its sources.")] = None,
     /,
     *,
+    check: Annotated[
+        bool, Parameter(negative=(), help="Say what NAME states, assumes and leaves open, instead of showing it.")
+    ] = False,
+    plot: Annotated[
+        Path | None, Parameter(help="Draw bits of cells and weights, and power and density, of all presets: .svg.")
+    ] = None,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """List the architectures, or show one."""
-    from rcompile.cli.inspect import target_text
+    from rcompile.cli.inspect import check_lines, target_text
+    from rcompile.report.plots import draw
     from rcompile.targets import list_targets, resolve_target
 
-    if name is None:
+    if check and name is None:
+        raise UsageError("--check takes a target", hint="rcompile targets my.toml --check")
+    if plot is not None:
+        require_writable(plot, "--plot")
+        own = [] if name is None else [resolve_target(name)]
+        plot.write_text(draw([*own, *(resolve_target(preset) for preset in list_targets())]), encoding="utf-8")
+    elif name is not None and check:
+        sys.stdout.write("\n".join(check_lines(resolve_target(name))) + "\n")
+    elif name is None:
         list_presets(list_targets())
     else:
         sys.stdout.write(target_text(resolve_target(name)) + "\n")
@@ -347,11 +376,11 @@ def parse_dimensions(settings: tuple[str, ...]) -> dict[str, int]:
     return found
 
 
-def require_writable(path: Path) -> None:
+def require_writable(path: Path, flag: str) -> None:
     """Refuse a file that could not be written in the end, before any work is done."""
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        raise UsageError(f"--json: {path} cannot be written", hint="name a file in a folder that you may write to")
+        raise UsageError(f"{flag}: {path} cannot be written", hint="name a file in a folder that you may write to")
 
 
 def list_presets(presets: dict[str, str]) -> None:

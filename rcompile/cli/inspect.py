@@ -12,6 +12,7 @@ from rich.table import Table
 
 from rcompile.api import program_file
 from rcompile.compiler import blamed
+from rcompile.cost.prices import price
 from rcompile.devices import IDEAL, Device
 from rcompile.devices.device import CIRCUITS
 from rcompile.devices.load import DEVICE
@@ -102,6 +103,22 @@ def target_text(target: Target) -> str:
     sections |= {f"components.{item.name}": asdict(item.entry) for item in target.components}
     text = file_text(TARGET, target, sections)
     return "\n".join([*(f"# {line}" for line in roll_up_lines(target)), "", text])
+
+
+def check_lines(target: Target) -> list[str]:
+    """Say what a target that is sound states, what it assumes with a reason, and what it leaves open."""
+    assumed = [name for name in target.assumed_fields if says_of(name, target.assumptions)]
+    open_ = [name for name in target.assumed_fields if name not in assumed]
+    unpriced = [
+        f"{item.name} ({', '.join(what)})"
+        for item in target.components
+        if (what := [name for name in ("energy_j", "area_m2") if getattr(price(item, target), name) is None])
+    ]
+    lines = [f"{target.name} is sound: each value has a source, or says that it is assumed"]
+    lines += [f"assumed: {name}: {says_of(name, target.assumptions)}" for name in assumed]
+    lines += [f"left open: {', '.join(open_)}"] if open_ else []
+    lines += [f"without a price: {', '.join(unpriced)}"] if unpriced else []
+    return [*lines, *(["no components: neither energy nor area will be known"] if not target.components else [])]
 
 
 def device_text(device: Device) -> str:

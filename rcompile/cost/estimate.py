@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rcompile.cost.actions import Counted, count
-from rcompile.cost.prices import Price, own_bits, price
+from rcompile.cost.prices import NEEDED, Price, own_bits, paid, price
 from rcompile.ir.placed import PlacedProgram
 from rcompile.targets import Target
 from rcompile.targets.components import Component
@@ -22,12 +22,6 @@ FORMULAS = {
     "totals.adc_energy_share": "dynamic_j of the components of conversions / totals.energy_j",
 }
 """How each figure follows from others of the report, by its name."""
-
-NEEDED = ("read", "conversion")
-"""Actions without whose energy a total would say nothing; what reads cells may be stated by crossbar or by cell."""
-
-SAME = {"read": ("read", "cell"), "cell": ("read", "cell")}
-"""Actions that stand for each other."""
 
 
 @dataclass(frozen=True)
@@ -155,14 +149,6 @@ def component_cost(
         dynamic_j=sum(known) if len(known) == len(energies) else None,
         static_j=None if found.leakage_w is None else found.leakage_w * item.count * tiles * placed.interval_s,
         area_m2=None if found.area_m2 is None else found.area_m2 * item.count * per_chip * chips,
-    )
-
-
-def paid(action: str, target: Target) -> bool:
-    """Tell whether a component's energy has that of an action in it."""
-    stand = SAME.get(action, (action,))
-    return any(
-        price(item, target).energy_j is not None and {item.per, *item.covers} & {*stand} for item in target.components
     )
 
 

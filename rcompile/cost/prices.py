@@ -8,6 +8,12 @@ from rcompile.targets.components import Component, Point
 CYCLIC = {"read", "cell", "sram_read", "row", "sample"}
 """Actions that happen once a read cycle at full work."""
 
+NEEDED = ("read", "conversion")
+"""Actions without whose energy a total would say nothing; what reads cells may be stated by crossbar or by cell."""
+
+SAME = {"read": ("read", "cell"), "cell": ("read", "cell")}
+"""Actions that stand for each other."""
+
 
 @dataclass(frozen=True)
 class Price:
@@ -60,3 +66,11 @@ def rate_of(component: Component, point: Point, target: Target) -> float | None:
     if component.per == "conversion":
         return target.adc.rate_per_s or None
     return 1 / target.timing.read_cycle_s if component.per in CYCLIC else None
+
+
+def paid(action: str, target: Target) -> bool:
+    """Tell whether a component's energy has that of an action in it."""
+    stand = SAME.get(action, (action,))
+    return any(
+        price(item, target).energy_j is not None and {item.per, *item.covers} & {*stand} for item in target.components
+    )

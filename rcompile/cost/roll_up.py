@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import ceil
 
-from rcompile.cost.prices import Price, cycle_s, price
+from rcompile.cost.prices import NEEDED, Price, cycle_s, paid, price
 from rcompile.ir.encoding import SignScheme
 from rcompile.targets import Target
 from rcompile.targets.components import Component
@@ -42,8 +42,8 @@ class Peak:
         operations_per_s: 2 x rows x columns / cells per weight of each crossbar in a vector's cycles,
             each as long as a read or the conversions of all columns take.
         storage_bytes: of all cells.
-        per_area: operations/s/m2 (CE); None where the area is not known.
-        per_power: operations/s/W (PE); None where the power is not known.
+        per_area: operations/s/m2 (CE); None where the area of what reads and converts is not known.
+        per_power: operations/s/W (PE); None where the power of what reads and converts is not known.
         storage_per_area: byte/m2 (SE); None where the area is not known.
     """
 
@@ -94,8 +94,9 @@ def peak(target: Target) -> Peak:
     cycles = ceil(target.inputs.quoted_bits / target.inputs.dac_bits)
     operations = arrays * 2 * size / cells_per_weight(target, scheme) / (cycles * cycle_s(target))
     storage = arrays * size * crossbar.cell_bits / 8
-    known = bool(target.components)
-    area, power = (chip.area_m2, chip.power_w) if known else (None, None)
+    needed = [action for action in NEEDED if action != "conversion" or target.adc.kind != "none"]
+    complete = all(paid(action, target) for action in needed)
+    area, power = (chip.area_m2, chip.power_w) if complete else (None, None)
     return Peak(
         operations_per_s=operations,
         storage_bytes=storage,

@@ -3,6 +3,7 @@
 import resource
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import metadata
 from math import isfinite, prod
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from rcompile.cost.estimate import Cost, LayerCost, estimate
+from rcompile.cost.programming import programming
 from rcompile.devices import Device
 from rcompile.ir.crossbar import CrossbarMatrix
-from rcompile.ir.encoding import Memory
 from rcompile.ir.graph import Value
 from rcompile.ir.placed import PlacedProgram
 from rcompile.report.corrections import correction_info
@@ -207,17 +208,6 @@ def partial_sum_info(item: CrossbarMatrix) -> PartialSumInfo:
     )
 
 
-def rewritten(placed: PlacedProgram) -> int:
-    """Return the cells that are written again whenever all rounds are run."""
-    plan = placed.floorplan
-    if plan.round_count == 1:
-        return 0
-    blocks = placed.program.blocks
-    width = blocks["column_stop"] - blocks["column_start"]
-    moving = placed.tile_of(placed.places["crossbar"]) < plan.resident
-    return int((placed.program.heights() * width)[moving].sum())
-
-
 def totals(placed: PlacedProgram, layers: Sequence[LayerInfo], device: Device, cost: Cost) -> Totals:
     """Sum up; every figure is recomputed from the layers."""
     cells = sum(layer.writes for layer in layers)
@@ -242,28 +232,7 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo], device: Device, c
         area_m2=cost.area_m2,
         adc_energy_share=cost.adc_energy_share,
         macs_on_crossbars_share=sum(layer.macs for layer in layers) / all_macs,
-        programming=programming(placed, cells, device),
-    )
-
-
-def programming(placed: PlacedProgram, cells: int, device: Device) -> Programming:
-    """Describe what writing costs, as far as the device says how it is written."""
-    said = (model.writing(device.cell) for model in device.models.values())
-    writing = next((found for found in said if found is not None), None)
-    in_rram = sum(
-        item.cells * sum(s.memory is Memory.RRAM for s in item.weight_slices) // len(item.weight_slices)
-        for item in placed.program.matrices
-    )
-    blocks = placed.program.blocks
-    areas = placed.program.heights() * (blocks["column_stop"] - blocks["column_start"])
-    busiest = int(np.bincount(placed.places["crossbar"], weights=areas).max())
-    return Programming(
-        cells=cells,
-        cells_per_repetition=rewritten(placed),
-        pulses=round(in_rram * writing.pulses) if writing else None,
-        time_s=(writing.time_s * busiest or None) if writing else None,
-        energy_j=(writing.energy_j * in_rram or None) if writing else None,
-        lifetime_s=None,
+        programming=Programming(**asdict(programming(placed, device))),
     )
 
 

@@ -3,7 +3,7 @@
 // only, never as markup.
 (() => {
   const NS = document.getElementById("patterns").namespaceURI;
-  const MISSING = "not computed yet";
+  const MISSING = "not known";
   const NBSP = "\u00a0";
   const BASES = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#f0e442"];
   const RAMP = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"];
@@ -284,11 +284,14 @@
     if (t.area_m2 !== null) cards.push(["Area", `${number(t.area_m2 * 1e6)}${NBSP}mm\u00b2`, ""]);
     const open = [...later, ["Area", t.area_m2]].filter((item) => item[1] === null)
       .map(([name]) => (name.startsWith("ADC") ? name : name.toLowerCase()));
+    const missing = report.cost.missing;
     add(body("figures"),
       h("dl", { class: "figures" }, cards.map(([name, value, note]) =>
         h("div", {}, h("dt", {}, name), h("dd", {}, value), note && h("dd", { class: "aside" }, note)))),
       open.length > 0 && h("p", { class: "muted small after" },
-        `Not computed yet: ${open.join(", ")}.`));
+        `Not known: ${open.join(", ")}.`),
+      missing.length > 0 && h("p", { class: "muted small after wrap" },
+        `The target does not state ${missing.map((text) => text.replace("it states no components", "any components")).join(", ")}.`));
   }
 
   function diagnostics() {
@@ -987,6 +990,28 @@
 
   // ---- operators, verification, mapping, provenance ------------------------------------------------------------------
 
+  function cost() {
+    const { components, formulas } = report.cost, t = report.totals;
+    if (!components.length) {
+      add(body("cost"), h("p", { class: "muted" }, `${target.name || "The target"} states no components: neither energy nor area is known.`));
+      return;
+    }
+    const energies = components.map((c) => (c.dynamic_j || 0) + (c.static_j || 0));
+    const most = Math.max(...energies, 1e-300), area = components.reduce((sum, c) => sum + (c.area_m2 || 0), 0) || 1;
+    const order = components.map((_, i) => i).sort((a, b) => energies[b] - energies[a]);
+    add(body("cost"),
+      framed(table("Energy of one inference and area of the chips, component by component.",
+        ["Component", "In", ">Each has", "Works per", ">Energy", "", ">Leakage", ">Area", ">Of the area"],
+        order.map((i) => {
+          const c = components[i];
+          return [c.name, c.at, `${c.count}`, c.per.replace("_", " "), si(c.dynamic_j, "J"), meter(energies[i] / most), si(c.static_j, "J"),
+            c.area_m2 === null ? MISSING : `${number(c.area_m2 * 1e6)}${NBSP}mm\u00b2`,
+            c.area_m2 === null || t.area_m2 === null ? MISSING : percent(c.area_m2 / area)];
+        })), true),
+      h("details", { class: "after" }, h("summary", {}, "How each figure follows from others of report.json"),
+        pairs(Object.entries(formulas).map(([name, text]) => [h("code", {}, name), text]))));
+  }
+
   function operators() {
     const groups = new Map();
     for (const item of report.model.operators) {
@@ -1136,10 +1161,10 @@
     const lines = (items) => items.map((text) => h("div", {}, text));
     const plain = (v) => (v === null ? MISSING : Array.isArray(v) ? v.join(", ") : typeof v === "object" ? JSON.stringify(v) : String(v));
     const value = (name, v) => (name.endsWith("_s") && typeof v === "number" ? si(v, "s") : plain(v));
-    const assumed = new Set(target.assumed_fields || []), sources = target.sources || {};
+    const assumed = new Set(target.assumed_fields || []), sources = target.sources || {}, reasons = target.assumptions || {};
     const fields = [];
     for (const [section, content] of Object.entries(target)) {
-      if (section === "sources" || content === null || typeof content !== "object" || Array.isArray(content)) continue;
+      if (["sources", "assumptions"].includes(section) || content === null || typeof content !== "object" || Array.isArray(content)) continue;
       for (const [name, v] of Object.entries(content)) fields.push([section, `${section}.${name}`, v]);
     }
     const own = (object, key) => (Object.hasOwn(object, key) ? plain(object[key]) : null);
@@ -1162,7 +1187,8 @@
       h("h3", {}, "Target"),
       framed(table(`${target.name || "Target"}, as resolved, with the source of each value.`, ["Field", ">Value", "Source"],
         fields.map(([section, name, v]) => [h("code", {}, name), value(name, v),
-          assumed.has(name) ? tag("warning", "assumed default") : own(sources, name) || own(sources, section) || "not stated"]))),
+          assumed.has(name) ? [tag("warning", "assumed"), ` ${own(reasons, name) || own(reasons, section) || "default"}`]
+            : own(sources, name) || own(sources, section) || "not stated"]))),
       h("h3", {}, "Time by phase"),
       framed(table("Wall-clock time of the compiler, not of the chip.", ["Phase", ">Time", "Share of the longest"],
         phases.map((p) => [p.name, si(p.elapsed_s, "s"), meter(p.elapsed_s / longest)]))));
@@ -1205,7 +1231,7 @@
     ({ layers, target } = report);
     hierarchy = target.hierarchy || {};
     prepareTiles();
-    for (const draw of [headline, figures, diagnostics, floorplan, timeline, compare, layerTable, operators, verification, mapping, provenance]) draw();
+    for (const draw of [headline, figures, diagnostics, floorplan, timeline, compare, cost, layerTable, operators, verification, mapping, provenance]) draw();
     document.addEventListener("keydown", (event) => { if (event.key === "Escape" && selected !== null) select(selected); });
     let width = document.getElementById("main").clientWidth;
     new ResizeObserver(() => {

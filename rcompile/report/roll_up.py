@@ -1,5 +1,6 @@
 """What a target's components add up to, as text."""
 
+from rcompile.cost.prices import NEEDED, paid
 from rcompile.cost.roll_up import Level, levels, peak
 from rcompile.report.console import si
 from rcompile.targets import Target
@@ -59,6 +60,8 @@ def peak_lines(target: Target) -> list[str]:
         (found.storage_per_area, MM2 / MIB, "MiB/mm2"),
     ]
     known = [f"{value * scale:.5g} {unit}" for value, scale, unit in densities if value is not None]
+    unpaid = [action for action in NEEDED if target.components and not paid(action, target)]
+    lines += [f"not stated, and in none of these figures: what a {' and a '.join(unpaid)} takes"] if unpaid else []
     return [*lines, *([", ".join(known)] if known else [])]
 
 

@@ -54,7 +54,8 @@ REPORT = {
         "crossbars_used": 1, "crossbars_one_copy": 1, "crossbars_available": 8, "tiles_used": 1, "chips_used": 1,
         "cell_utilization": 0.25, "latency_s": 1e-6, "interval_s": 1e-6, "throughput_per_s": 1e6, "energy_j": None,
         "power_w": None, "area_m2": None, "adc_energy_share": None, "macs_on_crossbars_share": 1.0,
-        "programming": {"cells": 144, "cells_per_repetition": 0, "pulses": None, "time_s": None, "energy_j": None, "lifetime_s": None},
+        "programming": {"cells": 144, "cells_per_repetition": 0, "pulses": None, "time_s": None, "energy_j": None,
+                        "repetition_time_s": None, "repetition_energy_j": None, "lifetime_s": None},
     },
     "mapping": {
         "rounds": 1, "replication": {"objective": "crossbars", "interval_s": 1e-6, "bound_s": None, "optimal": True},
