@@ -28,8 +28,8 @@ def print_training(path: Path, console: Console, device: Device, samples: int, b
     found = training(placed, pulse, samples, batch)
     console.print(
         f"[bold]{escape(placed.program.source.name)}[/]: {si(pulse.time_s, 's')} and {si(pulse.energy_j, 'J')} a "
-        f"write, {pulse.endurance:,.0f} writes a cell ({sources(device)}); outer products in {si(OUTER_PRODUCT_S, 's')} at "
-        f"{si(OUTER_PRODUCT_W, 'W')} a crossbar (PANTHER)"
+        f"write, {pulse.endurance:,.0f} writes a cell ({sources(device)}); outer products in "
+        f"{si(OUTER_PRODUCT_S, 's')} at {si(OUTER_PRODUCT_W, 'W')} a crossbar (PANTHER)"
     )
     for title, ways in (("all layers", found.ways), ("the last layer only", found.last_only)):
         console.print(f"\none update of {title}", highlight=False)
