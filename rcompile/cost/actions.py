@@ -15,7 +15,7 @@ from rcompile.ir.crossbar import BlockTable, CrossbarMatrix
 from rcompile.ir.encoding import Memory
 from rcompile.ir.matrix import Matrix
 from rcompile.ir.placed import PlacedProgram
-from rcompile.mapper.mesh import Mesh
+from rcompile.mapper.mesh import mesh_of
 from rcompile.mapper.traffic import Spread, firsts, numbered, spreads
 from rcompile.targets import Target
 
@@ -173,11 +173,7 @@ def travelled(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return hops over meshes, and from chip to chip, of what tiles send each other; none between rounds."""
     plan = placed.floorplan
-    mesh, slots, rounds = (
-        Mesh(plan.mesh_rows, plan.mesh_columns, plan.chips),
-        np.array(plan.slots),
-        np.array(plan.rounds),
-    )
+    mesh, slots, rounds = mesh_of(plan), np.array(plan.slots), np.array(plan.rounds)
     start, stop = slots[senders], slots[receivers]
     together = (rounds[senders] == rounds[receivers]).astype(np.int64)
     far = np.abs(start // plan.tiles_per_chip - stop // plan.tiles_per_chip)

@@ -52,7 +52,8 @@ class Floorplan:
 
     `slots[t]` is the mesh slot of used tile t, counted row by row within its chip, chips one after another. A program
     that is larger than the chips runs in rounds: `rounds[t]` is the round in which tile t computes, and the tiles from
-    `resident` on stay programmed in all rounds. The others give their slots to the next round's.
+    `resident` on stay programmed in all rounds. The others give their slots to the next round's. Blocks of
+    `router_rows` x `router_columns` slots share a router of the mesh.
     """
 
     crossbars_per_tile: int
@@ -63,6 +64,8 @@ class Floorplan:
     slots: tuple[int, ...]
     rounds: tuple[int, ...]
     resident: int
+    router_rows: int = 1
+    router_columns: int = 1
 
     @property
     def round_count(self) -> int:

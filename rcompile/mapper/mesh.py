@@ -1,10 +1,12 @@
 """The mesh of tiles: hops, orders, link loads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rcompile.ir.placed import Floorplan
 
 Matrix = NDArray[np.int64]
 
@@ -14,11 +16,16 @@ ROOM = 4
 
 @dataclass(frozen=True)
 class Mesh:
-    """Chips of rows x columns slots; packets between chips pass the first slot of each."""
+    """Chips of rows x columns slots; packets between chips pass the first slot of each.
+
+    Blocks of `router_rows` x `router_columns` slots share a router (concentrated mesh): hops are from router to router.
+    """
 
     rows: int
     columns: int
     chips: int
+    router_rows: int = 1
+    router_columns: int = 1
 
     @property
     def slots(self) -> int:
@@ -32,7 +39,9 @@ class Mesh:
         side = ceil(sqrt(ROOM * tiles))
         rows = min(self.rows, max(side, ceil(ROOM * tiles / self.columns)))
         columns = min(self.columns, max(side, ceil(ROOM * tiles / rows)))
-        return Mesh(rows, columns, 1)
+        rows = min(self.rows, -(-rows // self.router_rows) * self.router_rows)  # whole blocks
+        columns = min(self.columns, -(-columns // self.router_columns) * self.router_columns)
+        return replace(self, rows=rows, columns=columns, chips=1)
 
     def slots_of(self, corner: "Mesh", slots: Matrix) -> Matrix:
         """Return the slots of this mesh that those of a corner are."""
@@ -53,7 +62,7 @@ class Mesh:
 
     def hops(self, first: Matrix, second: Matrix) -> Matrix:
         """Return hops between slots, element by element; one hop from chip to chip, at the first slot of each."""
-        chips, rows, columns = zip(*(self.position(slot) for slot in (first, second)), strict=True)
+        chips, rows, columns = zip(*(self.router(slot) for slot in (first, second)), strict=True)
         inside = np.abs(rows[0] - rows[1]) + np.abs(columns[0] - columns[1])
         across = rows[0] + columns[0] + rows[1] + columns[1] + np.abs(chips[0] - chips[1])
         return np.where(chips[0] == chips[1], inside, across).astype(np.int64)
@@ -62,6 +71,16 @@ class Mesh:
         """Return chip, row and column of slots."""
         chip, inner = np.divmod(slot, self.rows * self.columns)
         return (chip, *np.divmod(inner, self.columns))
+
+    def router(self, slot: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        """Return chip, row and column of the routers of slots."""
+        chip, row, column = self.position(slot)
+        return chip, row // self.router_rows, column // self.router_columns
+
+    @property
+    def routers(self) -> tuple[int, int]:
+        """Rows and columns of the routers of a chip."""
+        return -(-self.rows // self.router_rows), -(-self.columns // self.router_columns)
 
     def snake(self, height: int) -> Matrix:
         """Return slots in boustrophedon order inside strips of `height` rows (1: the plain snake)."""
@@ -75,14 +94,19 @@ class Mesh:
         return np.concatenate([np.array(order) + chip * size for chip in range(self.chips)])
 
 
+def mesh_of(plan: Floorplan) -> Mesh:
+    """Return the mesh of a program's tiles."""
+    return Mesh(plan.mesh_rows, plan.mesh_columns, plan.chips, plan.router_rows, plan.router_columns)
+
+
 @dataclass(frozen=True)
 class Loads:
     """Bytes over each directed link.
 
     Attributes:
-        east: (chips, rows, columns), over the link from a slot to the next one of its row; the last column has none.
+        east: (chips, rows, columns) of routers, over the link to the next one of its row; the last column has none.
         west: the same links, the other way.
-        south: (chips, rows, columns), over the link from a slot to the next one of its column; the last row has none.
+        south: (chips, rows, columns) of routers, over the link to the next one of its column; the last row has none.
         north: the same links, the other way.
         chips: (chips, chips), from chip to chip.
     """
@@ -120,7 +144,7 @@ def link_loads(flows: Matrix, slots: tuple[int, ...], mesh: Mesh) -> Loads:
     source, destination = np.nonzero(flows)
     amount = flows[source, destination]
     at = np.asarray(slots, np.int64)
-    start, stop = mesh.position(at[source]), mesh.position(at[destination])
+    start, stop = mesh.router(at[source]), mesh.router(at[destination])
     across = start[0] != stop[0]
     chips = np.zeros((mesh.chips, mesh.chips), np.int64)
     np.add.at(chips, (start[0][across], stop[0][across]), amount[across])
@@ -133,7 +157,8 @@ def link_loads(flows: Matrix, slots: tuple[int, ...], mesh: Mesh) -> Loads:
         strict=True,
     )
     chip, row, column, to_row, to_column, size = (np.concatenate(parts) for parts in legs)
-    east, west, south, north = np.zeros((4, mesh.chips, mesh.rows + 1, mesh.columns + 1), np.int64)
+    rows, columns = mesh.routers
+    east, west, south, north = np.zeros((4, mesh.chips, rows + 1, columns + 1), np.int64)
     for loads, first, last in ((east, column, to_column), (west, to_column, column)):
         going = first < last
         np.add.at(loads, (chip[going], row[going], first[going]), size[going])
@@ -142,7 +167,7 @@ def link_loads(flows: Matrix, slots: tuple[int, ...], mesh: Mesh) -> Loads:
         going = first < last
         np.add.at(loads, (chip[going], first[going], to_column[going]), size[going])
         np.add.at(loads, (chip[going], last[going], to_column[going]), -size[going])
-    inner = (slice(None), slice(mesh.rows), slice(mesh.columns))
+    inner = (slice(None), slice(rows), slice(columns))
     return Loads(
         east=east.cumsum(axis=2)[inner],
         west=west.cumsum(axis=2)[inner],

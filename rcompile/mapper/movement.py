@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rcompile.ir.placed import PlacedProgram
 from rcompile.mapper.clock import picoseconds
-from rcompile.mapper.mesh import Mesh, link_loads
+from rcompile.mapper.mesh import link_loads, mesh_of
 from rcompile.mapper.traffic import Spread, add_sent, spreads
 from rcompile.targets import Target
 
@@ -42,7 +42,7 @@ class Movement:
         plan = placed.floorplan
         self._placed, self._target = placed, target
         self._tiles = len(plan.slots)
-        self._mesh = Mesh(plan.mesh_rows, plan.mesh_columns, plan.chips)
+        self._mesh = mesh_of(plan)
         rounds = np.array(plan.rounds)
         self._together = rounds[:, None] == rounds
         self.spreads: list[Spread] = spreads(placed.program, placed.places, plan.crossbars_per_tile)

@@ -117,7 +117,7 @@ def assign_in_rounds(flows: Matrix, mesh: Mesh, rounds: NDArray[np.int64], resid
     cost, snake_cost = cost_on(symmetric, mesh, slots), cost_on(symmetric, mesh, snake)
     if cost > snake_cost:
         slots, cost = snake, snake_cost
-    bound = lattice_bound(symmetric) if mesh.chips == 1 else 0
+    bound = lattice_bound(symmetric, mesh) if mesh.chips == 1 else 0
     chip = slots // (mesh.rows * mesh.columns)
     cut = Cut(chip, crossing(symmetric, chip), 0)
     return Assignment(tuple(map(int, slots)), cost, snake_cost, bound, proven=cost == bound, cut=cut)
@@ -136,10 +136,10 @@ def place_chip(flow: Matrix, outward: Matrix, mesh: Mesh, effort: Effort, chips:
     tiles = len(flow)
     corner = mesh.corner(tiles)
     slot = np.arange(corner.slots)
-    problem = problem_of(flow, corner.distances(), outward, np.sum(np.divmod(slot, corner.columns), axis=0))
+    problem = problem_of(flow, corner.distances(), outward, corner.hops(slot, np.zeros_like(slot)))
     found = search(problem, corner, effort, chips)[:tiles]
     bound = 0
-    alone = Mesh(mesh.rows, mesh.columns, 1)
+    alone = replace(mesh, chips=1)
     if tiles <= EXACT_TILES and not outward.any() and cost_on(flow, corner, found) > lower_bound(flow, alone):
         found, bound = solve(flow, corner, found, effort)
     whole = corner.rows == mesh.rows and corner.columns == mesh.columns
@@ -185,19 +185,21 @@ def cost_on(symmetric: Matrix, mesh: Mesh, slots: Matrix) -> int:
 
 def lower_bound(symmetric: Matrix, mesh: Mesh) -> int:
     """Return bytes x hops that no placement on the mesh falls below."""
-    found = lattice_bound(symmetric) if mesh.chips == 1 else 0
+    found = lattice_bound(symmetric, mesh) if mesh.chips == 1 else 0
     if mesh.slots <= BOUNDED_SLOTS:
         found = max(found, gilmore_lawler(symmetric, mesh.distances()))
     return found
 
 
-def lattice_bound(symmetric: Matrix) -> int:
+def lattice_bound(symmetric: Matrix, mesh: Mesh) -> int:
     """Return a lower bound on any mesh of one chip: a tile's largest flows over the shortest distances there are.
 
-    A slot has at most 4 k others at distance k.
+    A router has at most 4 k others at distance k; a slot shares its own with all others of its block.
     """
-    count = len(symmetric) - 1
-    nearest = np.repeat(np.arange(1, count + 1), 4 * np.arange(1, count + 1))[:count]
+    count, block = len(symmetric) - 1, mesh.router_rows * mesh.router_columns
+    beside = np.zeros(block - 1, np.int64)
+    farther = np.repeat(np.arange(1, count + 1), 4 * block * np.arange(1, count + 1))
+    nearest = np.concatenate([beside, farther])[:count]
     flows = -np.sort(-symmetric, axis=1)[:, :count]
     return -(-int((flows * nearest).sum()) // 2)
 
@@ -223,7 +225,8 @@ def solve(symmetric: Matrix, mesh: Mesh, start: Matrix, effort: Effort) -> tuple
 
     tiles = len(symmetric)
     side = int(np.ceil(np.sqrt(tiles)))
-    rows, columns = min(side, mesh.rows), min(side, mesh.columns)
+    rows = min(-(-side // mesh.router_rows) * mesh.router_rows, mesh.rows)
+    columns = min(-(-side // mesh.router_columns) * mesh.router_columns, mesh.columns)
     if rows * columns < tiles:
         rows, columns = min(tiles, mesh.rows), min(tiles, mesh.columns)
     model = cp_model.CpModel()
@@ -231,8 +234,14 @@ def solve(symmetric: Matrix, mesh: Mesh, start: Matrix, effort: Effort) -> tuple
     column = [model.new_int_var(0, columns - 1, f"column{t}") for t in range(tiles)]
     model.add_all_different([row[t] * columns + column[t] for t in range(tiles)])
     terms = []
+    axes = []
+    for places, size, block in ((row, rows, mesh.router_rows), (column, columns, mesh.router_columns)):
+        routers = [model.new_int_var(0, (size - 1) // block, "") for _ in places]
+        for router, place in zip(routers, places, strict=True):
+            model.add_division_equality(router, place, block)
+        axes.append((routers, size))
     for first, second in zip(*np.nonzero(np.triu(symmetric)), strict=True):
-        for axis, size in ((row, rows), (column, columns)):
+        for axis, size in axes:
             distance = model.new_int_var(0, size - 1, "")
             model.add_abs_equality(distance, axis[first] - axis[second])
             terms.append(int(symmetric[first, second]) * distance)

@@ -40,12 +40,14 @@ def place(program: CrossbarProgram, target: Target, effort: Effort = Effort.NORM
     places["crossbar"] = tile * per_tile + place  # spare ones count, too
     tiles = len(tile_rounds)
     flows = tile_flows(program, places, per_tile, tiles)
+    size = hierarchy.mesh_rows, hierarchy.mesh_columns
+    routers = target.noc.router_rows, target.noc.router_columns
     if cut is None:
-        chips = -(-tiles // (hierarchy.mesh_rows * hierarchy.mesh_columns))
-        mesh = Mesh(hierarchy.mesh_rows, hierarchy.mesh_columns, chips)
+        chips = -(-tiles // target.tiles_per_chip)
+        mesh = Mesh(*size, chips, *routers)
         found = assign(flows, mesh, effort)
     else:
-        mesh = Mesh(hierarchy.mesh_rows, hierarchy.mesh_columns, hierarchy.chips)
+        mesh = Mesh(*size, hierarchy.chips, *routers)
         found = assign_in_rounds(flows, mesh, tile_rounds, resident, effort)
     together = np.where(tile_rounds[:, None] == tile_rounds, flows, 0)
     return PlacedProgram(
@@ -61,6 +63,8 @@ def place(program: CrossbarProgram, target: Target, effort: Effort = Effort.NORM
             slots=found.slots,
             rounds=tuple(tile_rounds.tolist()),
             resident=resident,
+            router_rows=target.noc.router_rows,
+            router_columns=target.noc.router_columns,
         ),
         traffic=tuple(Traffic(int(s), int(d), int(flows[s, d])) for s, d in zip(*np.nonzero(flows), strict=True)),
         quality=PlacementQuality(

@@ -243,7 +243,13 @@ class Noc:
         high=1e18,
         default=0.0,
     )
-    hop_s: float = rule(float, "from a tile to its neighbour; 0: not known", unit="s", low=0.0, high=1.0, default=0.0)
+    hop_s: float = rule(float, "from router to router; 0: not known", unit="s", low=0.0, high=1.0, default=0.0)
+    router_rows: int = rule(
+        int, "rows of tiles that share a router (concentrated mesh)", low=1, high=1024, default=1, choice=True
+    )
+    router_columns: int = rule(
+        int, "columns of tiles that share a router (concentrated mesh)", low=1, high=1024, default=1, choice=True
+    )
     chip_link_bytes_per_s: float = rule(
         float,
         "one way from chip to chip; 0: not known, links keep pace",

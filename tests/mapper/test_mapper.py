@@ -27,6 +27,26 @@ def test_placement_on_two_by_three_is_optimal_and_bounded(seed):
     assert sorted(set(found.slots)) == sorted(found.slots)
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("block", [(1, 2), (2, 2)])
+def test_placement_on_a_concentrated_mesh_is_optimal_and_bounded(seed, block):
+    flows, mesh = random_flows(6, seed), Mesh(2, 4, 1, *block)
+    places = itertools.permutations(range(8), 6)
+    best = min(cost_on(flows + flows.T, mesh, np.array(order)) for order in places)
+    found = assign(flows, mesh, Effort.NORMAL)
+    assert found.cost == best
+    assert found.bound <= best <= found.snake_cost
+
+
+def test_tiles_of_a_router_are_no_hops_apart():
+    mesh = Mesh(4, 4, 1, 2, 2)
+    distances = mesh.distances()
+    assert distances[0, 5] == 0
+    assert distances[0, 2] == 1
+    assert distances[0, 15] == 2
+    assert (np.sort(distances, axis=1)[:, :4] == 0).all()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_placement_never_loses_to_the_snake_and_respects_its_bound(seed):
     flows, mesh = random_flows(40, seed), Mesh(8, 6, 1)
