@@ -6,7 +6,7 @@ from pathlib import Path
 
 import effects
 
-from rcompile.cost.prices import NEEDED, paid
+from rcompile.cost.prices import unpaid
 from rcompile.cost.roll_up import levels, peak
 from rcompile.devices import list_devices
 from rcompile.devices.load import DEVICE
@@ -36,7 +36,7 @@ def targets_page() -> str:
         "those of the other, and need sources of their own. What nobody states but a compiler must know goes into",
         '`[assumed]`, which says why the value is what it is; every report lists such fields. `extends = "macro"`',
         "brings an assumption for everything that a paper on a single crossbar leaves out.",
-        "`rcompile targets my.toml --check` says what a file states, assumes and leaves open. One's own, complete:",
+        "`rcompile targets my.toml --check` says what a file states, assumes and leaves out. One's own, complete:",
         "",
         "```toml",
         *example_target().splitlines(),
@@ -62,10 +62,22 @@ COMPONENTS = (
     "What the chip is made of, any number of them, from which energy, power and area follow. The energy of an",
     "inference is, for each component, how often its action happens times the energy of one; power at full work and",
     "area of a level are the sums over all that it contains (`rcompile targets NAME` prints them). A figure that is",
-    "left out is unknown: then no total is given that would need it, and the report says what is missing. Figures for",
-    "several resolutions come from a table: a CSV file with the columns",
-    "`name,bits,energy_j,power_w,leakage_w,rate_per_s,area_m2,source`. Without `adc.adjustable` or adaptive",
-    "resolution every conversion is paid at the resolution that the converters have.",
+    "left out is unknown: the report says what is missing, energies are then *at least* what they say, and there is no",
+    "energy at all where reads or conversions have none, no area where any component has none.",
+    "",
+    "Tiles and chips that hold nothing are switched off: leakage is that of all components in those that hold",
+    "something, for the interval between inferences. What works by `time` works while what contains it is reading.",
+    "",
+    'Figures for several resolutions come from a table, `model = "adc.csv#sar"`: rows of a CSV file beside the target.',
+    "Cells may be empty (not stated), in all rows of a name alike; between its rows figures lie on a line, beyond",
+    "them they follow `scaling`. Without `adc.adjustable` or adaptive resolution every conversion is paid at the",
+    "resolution that the converters have.",
+    "",
+    "```csv",
+    "name,bits,energy_j,power_w,leakage_w,rate_per_s,area_m2,source",
+    "sar,6,0.9e-12,,1e-6,,600e-12,simulated",
+    "sar,8,1.6e-12,,1e-6,,1100e-12,simulated",
+    "```",
 )
 
 
@@ -261,7 +273,7 @@ def table_row(target: Target) -> str:
 def roll_up_row(target: Target) -> str:
     """Return what a target's components add up to."""
     chip, most = levels(target)[-1], peak(target)
-    complete = all(paid(action, target) for action in NEEDED)
+    complete = not unpaid(target)
     cells = [
         f"`{target.name}`",
         "-" if chip.power_w is None or not complete else f"{chip.power_w:.4g} W",
@@ -276,7 +288,7 @@ def roll_up_row(target: Target) -> str:
 
 def architectures_svg() -> str:
     """Draw the presets."""
-    return draw([resolve_target(name) for name in list_targets()])
+    return draw([resolve_target(name) for name in list_targets()])[0]
 
 
 PAGES = {

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,29 @@ def parsed(text: str, file: str) -> dict[str, Any]:
         raise UsageError(f"this is not valid TOML: {error}", at=Origin(file)) from error
 
 
-def inherited(data: Data, text_of: TextOf, tables: Collection[str], *files: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Rules:
+    """How files of a kind take over what others say.
+
+    Attributes:
+        text_of: finds the text and the file of a name; a preset's file is only a name.
+        tables: sections whose entries are sections.
+        own: sections that are not taken over.
+        paths: fields, by section, that name files beside the one that states them.
+    """
+
+    text_of: TextOf
+    tables: Collection[str]
+    own: Collection[str]
+    paths: Mapping[str, str]
+
+
+def inherited(data: Data, rules: Rules, *files: str) -> dict[str, Any]:
     """Return the data of what a file extends, with what that extends in turn; empty where it extends nothing.
 
     Args:
         data: of the file.
-        text_of: finds what is extended.
-        tables: sections whose entries are sections.
+        rules: of its kind.
         files: this one at the end, after those that extend it.
     """
     name = data.get("extends")
@@ -38,11 +55,45 @@ def inherited(data: Data, text_of: TextOf, tables: Collection[str], *files: str)
         return {}
     if not isinstance(name, str):
         raise UsageError(f"extends must be a text, the name of another one, is {name!r}", at=Origin(files[-1]))
-    text, file = text_of(str(Path(files[-1]).parent / name) if name.endswith(".toml") else name)
-    if file in files:
-        raise UsageError(f"it extends itself: {' extends '.join([*files, file])}", at=Origin(files[0]))
+    is_file = name.endswith(".toml")
+    try:
+        text, file = rules.text_of(str(Path(files[-1]).parent / name) if is_file else name)
+        own_name = str(Path(file).resolve()) if is_file else f"preset {name}"
+    except (UsageError, ValueError) as error:
+        raise UsageError(f"extends = {name!r}: {getattr(error, 'message', error)}", at=Origin(files[-1])) from error
+    if own_name in files:
+        raise UsageError(f"it extends itself, by way of {name}", at=Origin(files[-1]))
     base = parsed(text, file)
-    return merged(inherited(base, text_of, tables, *files, file), base, tables)
+    require_tables(base, file)
+    deeper = inherited(base, rules, *files, own_name)
+    taken = {section: content for section, content in base.items() if section not in rules.own}
+    if is_file:
+        taken = with_paths(taken, rules, Path(file).parent)
+    return merged({key: value for key, value in deeper.items() if key not in rules.own}, taken, rules.tables)
+
+
+def require_tables(data: Data, file: str) -> None:
+    """Refuse files whose sections are no sections: nothing that is said of them could be right."""
+    for name, content in data.items():
+        if name not in {*HEAD, "extends"} and not isinstance(content, dict):
+            raise UsageError(f"{name} must be a section, [{name}], written once", at=Origin(file))
+
+
+def with_paths(data: Data, rules: Rules, folder: Path) -> dict[str, Any]:
+    """Return data whose file names hold wherever it is taken over."""
+    found = dict(data)
+    for section, key in rules.paths.items():
+        content = found.get(section, {})
+        entries = content if section in rules.tables else {"": content}
+        moved = {
+            name: {**entry, key: str(folder.resolve() / entry[key])}
+            if isinstance(entry, dict) and isinstance(entry.get(key), str) and "." in entry[key]
+            else entry
+            for name, entry in entries.items()
+        }
+        if section in found:
+            found[section] = moved if section in rules.tables else moved[""]
+    return found
 
 
 def merged(base: Data, own: Data, tables: Collection[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ nobody states. A file that `extends` another one has its fields, but for those t
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -19,6 +20,7 @@ from rcompile.inheritance import (
     HEAD,
     NOT_SECTIONS,
     ORIGINS,
+    Rules,
     entries_of,
     field_names,
     inherited,
@@ -28,6 +30,8 @@ from rcompile.inheritance import (
 )
 
 VERSION = 1
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+"""Of an entry of a table."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Kind:
         option: how fields are overridden, for messages.
         shown: the command that shows a complete one.
         tables: sections that hold any number of entries, each a section of its own ([components.adc]).
+        own: sections that files which extend others do not take over.
+        paths: fields, by section, that name files beside the one that states them.
     """
 
     name: str
@@ -51,6 +57,8 @@ class Kind:
     option: str
     shown: str
     tables: Mapping[str, type] = field(default_factory=dict)
+    own: tuple[str, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
 
     def parts(self, entries: Iterable[str] = ()) -> dict[str, type]:
         """Return what describes each section, and each entry ('components.adc') of the tables."""
@@ -90,7 +98,7 @@ class Kind:
         if name.endswith(".toml"):
             try:
                 return Path(name).read_text("utf-8"), name
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
                 raise UsageError(f"the {self.name} file cannot be read: {reason}", at=Origin(name)) from error
         presets = self.presets()
@@ -144,7 +152,12 @@ class TomlFile:
         own = parsed(text, file)
         self._lines = line_numbers(text)
         self._mistakes: list[tuple[int, str]] = []
-        base = inherited(own, kind.text_of, kind.tables, file)
+        self._inherited: set[str] = set()
+        for name in (*kind.sections, *kind.tables, *ORIGINS):
+            if not isinstance(own.get(name, {}), dict):
+                self.mistake(name, f"must be a section, [{name}], written once")
+        self.finish()
+        base = inherited(own, Rules(kind.text_of, kind.tables, kind.own, kind.paths), str(Path(file).resolve()))
         self._inherited = {*field_names(base, kind.tables)} - {*field_names(own, kind.tables)}
         self._data = merged(base, own, kind.tables)
         self._entries = list(entries_of(self._data, kind.tables))
@@ -238,7 +251,7 @@ class TomlFile:
         data = self._data
         for name in HEAD:
             if name not in data:
-                self.mistake(name, "is missing")
+                self.mistake(name, "is missing" + (f": schema_version = {VERSION}" if name == "schema_version" else ""))
             elif name == "schema_version" and data[name] != VERSION:
                 self.mistake(name, f"must be {VERSION}, is {data[name]!r}")
             elif name != "schema_version" and not (isinstance(data[name], str) and data[name]):
@@ -251,6 +264,8 @@ class TomlFile:
                     self.mistake(f"{origin}.{name}", "is not a field or section" + did_you_mean(name, parts))
                 elif not isinstance(text, str):
                     self.mistake(f"{origin}.{name}", f"must be a text in quotes, is {text!r}")
+                elif origin == "assumed" and name in data.get("sources", {}):
+                    self.mistake(f"assumed.{name}", "is in [sources], too: it is stated, or it is assumed")
 
     def _flatten(self, known: Mapping[str, object]) -> tuple[dict[str, object], set[str]]:
         """Return the values by dotted name, and the fields that misspelt ones mean; these are mistakes already."""
@@ -264,9 +279,6 @@ class TomlFile:
                 names = [*kind.sections, *kind.tables, *NOT_SECTIONS]
                 self.mistake(section, "is not a section" + did_you_mean(section, names))
                 continue
-            if not isinstance(content, dict):
-                self.mistake(section, f"must be a section, [{section}], written once")
-                continue
             parts = {section: content}
             if section in kind.tables:
                 parts = {f"{section}.{entry}": inner for entry, inner in content.items()}
@@ -274,6 +286,8 @@ class TomlFile:
                 if not isinstance(inner, dict):
                     self.mistake(part, f"must be a section, [{part}]")
                     continue
+                if not NAME.fullmatch(part.partition(".")[2] or section):
+                    self.mistake(part, "must be named with letters, digits, _ and - only")
                 for key, value in inner.items():
                     name = f"{part}.{key}"
                     if name in known:

@@ -37,7 +37,7 @@ def test_what_is_assumed_stays_assumed_until_it_is_stated(tmp_path):
     target = resolve_target(file)
     assert "crossbar.rows" not in target.assumed_fields
     assert "crossbar.columns" in target.assumed_fields
-    assert target.assumptions["crossbar.columns"] == "not stated: 128 x 128 cells of one bit"
+    assert target.assumptions["crossbar.columns"] == "not stated: 128"
     assert "crossbar.columns" not in target.sources
 
 
@@ -60,6 +60,7 @@ def test_a_mistake_that_is_inherited_is_at_the_line_that_inherits_it(tmp_path):
     [
         ('extends = "nobody"\n', "there is no target 'nobody'"),
         ('extends = "my.toml"\n', "it extends itself"),
+        ('extends = "sub/../my.toml"\n', "it extends itself|cannot be read"),
         ("extends = 3\n", "extends must be a text"),
         ('extends = "absent.toml"\n', "the target file cannot be read"),
     ],
@@ -67,6 +68,49 @@ def test_a_mistake_that_is_inherited_is_at_the_line_that_inherits_it(tmp_path):
 def test_bases_that_cannot_be(tmp_path, text, message):
     with pytest.raises(UsageError, match=message):
         resolve_target(written(tmp_path, text))
+
+
+def test_a_file_may_have_the_name_of_the_preset_that_it_extends(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, 'extends = "isaac"\n', "isaac.toml")
+    assert resolve_target("isaac.toml").name == "my"
+
+
+def test_tables_are_beside_the_file_that_names_them(tmp_path, monkeypatch):
+    (tmp_path / "base").mkdir()
+    table = "name,bits,energy_j,power_w,leakage_w,rate_per_s,area_m2,source\na,8,1e-12,,,,1e-9,mine\n"
+    (tmp_path / "base" / "t.csv").write_text("\ufeff" + table, encoding="utf-8")
+    written(
+        tmp_path,
+        'extends = "isaac"\n[components.adc]\nmodel = "t.csv#a"\n[sources]\n"components.adc" = "x"\n',
+        "base/b.toml",
+    )
+    monkeypatch.chdir(tmp_path)
+    target = resolve_target(written(tmp_path, 'extends = "base/b.toml"\n'))
+    assert next(item for item in target.components if item.name == "adc").points[0].energy_j == 1e-12
+
+
+def test_the_paper_of_another_architecture_is_not_taken_over():
+    assert resolve_target("newton").paper.row == 0
+    assert "Newton" in resolve_target("newton").paper.title
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("assumed = 4\n", r"line 4: assumed must be a section, \[assumed\], written once"),
+        ('sources = "x"\n', r"line 4: sources must be a section, \[sources\], written once"),
+        ("[[components]]\nat = 1\n", r"components must be a section, \[components\], written once"),
+        (
+            'extends = "isaac"\n[crossbar]\nrows = 64\n[sources]\ncrossbar = "a"\n[assumed]\ncrossbar = "b"\n',
+            r"line 10: assumed\.crossbar is in \[sources\], too: it is stated, or it is assumed",
+        ),
+    ],
+)
+def test_sections_that_are_none_are_the_one_mistake(tmp_path, text, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        resolve_target(written(tmp_path, text))
+    assert str(caught.value).startswith(f"{tmp_path / 'my.toml'}: 1 mistake ")
 
 
 def test_devices_extend_too(tmp_path):

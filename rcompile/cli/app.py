@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from rcompile.cli.arguments import limits_of, parse_dimensions, parse_settings, require_writable
+from rcompile.cli.output import human_console, list_presets, plot_targets
 from rcompile.cli.parameters import (
     At,
     Bits,
@@ -30,9 +32,7 @@ from rcompile.cli.parameters import (
 from rcompile.errors import UsageError
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from rich.console import Console
+    pass
 
 app = App(
     name="rcompile",
@@ -253,11 +253,15 @@ def inspect(  # noqa: PLR0913 - each flag is a parameter
     training: Annotated[
         bool, Parameter(negative=(), help="Estimate what training the weights on the chip would take.")
     ] = False,
-    samples: Annotated[int, Parameter(validator=Number(gte=1), help="Samples of an epoch of --training.")] = 50_000,
-    batch: Annotated[int, Parameter(validator=Number(gte=1), help="Samples of an update of --training.")] = 64,
+    samples: Annotated[
+        int | None, Parameter(validator=Number(gte=1), help="Samples of an epoch of --training; default: 50,000.")
+    ] = None,
+    batch: Annotated[
+        int | None, Parameter(validator=Number(gte=1), help="Samples of an update of --training; default: 64.")
+    ] = None,
     device: Annotated[
-        str, Parameter(help="Whose writes --training counts; what it does not say is the survey's.")
-    ] = "ideal",
+        str | None, Parameter(help="Whose writes --training counts; what it does not say is the survey's.")
+    ] = None,
     dim: Dimensions = (),
     weightless: Weightless = False,
     debug: Debug = False,  # noqa: ARG001 - read by main
@@ -270,8 +274,13 @@ def inspect(  # noqa: PLR0913 - each flag is a parameter
         from rcompile.cli.training import print_training
         from rcompile.devices import resolve_device
 
-        print_training(file, human_console(to_stderr=False), resolve_device(device), samples, batch)
+        written = None if device is None else resolve_device(device)
+        print_training(file, human_console(to_stderr=False), written, samples or 50_000, batch or 64)
         return 0
+    if samples or batch or device:
+        raise UsageError(
+            "--samples, --batch and --device are of --training", hint=f"rcompile inspect {file} --training"
+        )
     source = Source(parse_dimensions(dim), weightless=weightless)
     inspect_file(file, human_console(to_stderr=False), source, blocks=blocks)
     return 0
@@ -283,7 +292,7 @@ def targets(
     /,
     *,
     check: Annotated[
-        bool, Parameter(negative=(), help="Say what NAME states, assumes and leaves open, instead of showing it.")
+        bool, Parameter(negative=(), help="Say what NAME states, assumes and leaves out, instead of showing it.")
     ] = False,
     plot: Annotated[
         Path | None, Parameter(help="Draw bits of cells and weights, and power and density, of all presets: .svg.")
@@ -291,21 +300,21 @@ def targets(
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """List the architectures, or show one."""
-    from rcompile.cli.inspect import check_lines, target_text
-    from rcompile.report.plots import draw
     from rcompile.targets import list_targets, resolve_target
 
     if check and name is None:
         raise UsageError("--check takes a target", hint="rcompile targets my.toml --check")
     if plot is not None:
-        require_writable(plot, "--plot")
-        own = [] if name is None else [resolve_target(name)]
-        plot.write_text(draw([*own, *(resolve_target(preset) for preset in list_targets())]), encoding="utf-8")
+        plot_targets(plot, name)
     elif name is not None and check:
+        from rcompile.cli.inspect import check_lines
+
         sys.stdout.write("\n".join(check_lines(resolve_target(name))) + "\n")
     elif name is None:
         list_presets(list_targets())
     else:
+        from rcompile.cli.inspect import target_text
+
         sys.stdout.write(target_text(resolve_target(name)) + "\n")
     return 0
 
@@ -345,56 +354,3 @@ def schema(*, debug: Debug = False) -> int:  # noqa: ARG001 - read by main
 
     sys.stdout.write(json.dumps(json_schema(), indent=1) + "\n")
     return 0
-
-
-def limits_of(threads: int, memory: float) -> "AbstractContextManager[None]":
-    """Return what lets engines take so many threads, and so many GiB."""
-    from rcompile.workers import Limits, limited
-
-    return limited(Limits(threads, int(memory * 2**30)))
-
-
-def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
-    """Split FIELD=VALUE texts."""
-    found = {}
-    for text in settings:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--set: '{text}' is not FIELD=VALUE", hint="for example --set crossbar.rows=256")
-        found[name.strip()] = value.strip()
-    return found
-
-
-def parse_dimensions(settings: tuple[str, ...]) -> dict[str, int]:
-    """Split NAME=SIZE texts; a name may hold an equals sign."""
-    found = {}
-    for text in settings:
-        name, _, size = text.rpartition("=")
-        if not name or not size.strip().isdecimal() or int(size) < 1:
-            raise UsageError(f"--dim: '{text}' is not NAME=SIZE", hint="for example --dim sequence=128")
-        found[name.strip()] = int(size)
-    return found
-
-
-def require_writable(path: Path, flag: str) -> None:
-    """Refuse a file that could not be written in the end, before any work is done."""
-    folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        raise UsageError(f"{flag}: {path} cannot be written", hint="name a file in a folder that you may write to")
-
-
-def list_presets(presets: dict[str, str]) -> None:
-    """Print names and summaries."""
-    console, width = human_console(to_stderr=False), max(map(len, presets))
-    for name, summary in presets.items():
-        console.print(f"[bold]{name:{width}}[/] {summary}", highlight=False)
-
-
-def human_console(*, to_stderr: bool) -> "Console":
-    """Return where people read; colours only on terminals."""
-    from rich.console import Console
-
-    console = Console(stderr=to_stderr, highlight=False)
-    if not console.is_terminal:
-        console = Console(stderr=to_stderr, highlight=False, width=110, soft_wrap=False)
-    return console

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +12,7 @@ from rich.table import Table
 
 from rcompile.api import program_file
 from rcompile.compiler import blamed
-from rcompile.cost.prices import price
+from rcompile.cost.prices import price, unpriced
 from rcompile.devices import IDEAL, Device
 from rcompile.devices.device import CIRCUITS
 from rcompile.devices.load import DEVICE
@@ -100,25 +100,37 @@ def inspect_model(path: Path, console: Console, source: Source) -> None:
 def target_text(target: Target) -> str:
     """Return a target as a file that rcompile reads, each field with its meaning."""
     sections = {section: asdict(getattr(target, section)) for section in TARGET.sections}
-    sections |= {f"components.{item.name}": asdict(item.entry) for item in target.components}
+    for item in target.components:
+        follows = item.per == "conversion" and item.count == target.adc.per_crossbar * target.levels[item.at]
+        entry = replace(item.entry, count=None) if follows else item.entry
+        sections[f"components.{item.name}"] = asdict(entry)
     text = file_text(TARGET, target, sections)
     return "\n".join([*(f"# {line}" for line in roll_up_lines(target)), "", text])
 
 
 def check_lines(target: Target) -> list[str]:
-    """Say what a target that is sound states, what it assumes with a reason, and what it leaves open."""
+    """Say what a target that is sound states, what it assumes with a reason, and what it leaves out."""
     assumed = [name for name in target.assumed_fields if says_of(name, target.assumptions)]
     open_ = [name for name in target.assumed_fields if name not in assumed]
-    unpriced = [
+    lacking = [
         f"{item.name} ({', '.join(what)})"
         for item in target.components
         if (what := [name for name in ("energy_j", "area_m2") if getattr(price(item, target), name) is None])
     ]
     lines = [f"{target.name} is sound: each value has a source, or says that it is assumed"]
     lines += [f"assumed: {name}: {says_of(name, target.assumptions)}" for name in assumed]
-    lines += [f"left open: {', '.join(open_)}"] if open_ else []
-    lines += [f"without a price: {', '.join(unpriced)}"] if unpriced else []
-    return [*lines, *(["no components: neither energy nor area will be known"] if not target.components else [])]
+    lines += [f"left out, and taken as: {name} = {json.dumps(value_of(target, name))}" for name in open_]
+    if not target.components:
+        return [*lines, "no components: neither energy nor area will be known"]
+    lines += [f"without a price: {', '.join(lacking)}"] if lacking else []
+    others = unpriced(target)
+    return [*lines, *([f"no component states the energy of: {', '.join(others)}"] if others else [])]
+
+
+def value_of(target: Target, name: str) -> object:
+    """Return a field of a target by its dotted name."""
+    section, _, key = name.partition(".")
+    return getattr(getattr(target, section), key)
 
 
 def device_text(device: Device) -> str:

@@ -14,8 +14,10 @@ from rcompile.errors import Origin, UsageError
 from rcompile.ir import container
 from rcompile.report.console import plural, si
 
+FIGURES = ("time", "energy", "endurance")
 
-def print_training(path: Path, console: Console, device: Device, samples: int, batch: int) -> None:
+
+def print_training(path: Path, console: Console, device: Device | None, samples: int, batch: int) -> None:
     """Show what training a program's weights on the chip would take."""
     if path.suffix == ".onnx":
         raise UsageError(
@@ -37,8 +39,10 @@ def print_training(path: Path, console: Console, device: Device, samples: int, b
     console.print(epoch_line(found, samples, batch), highlight=False)
 
 
-def pulse_of(device: Device) -> Pulse:
+def pulse_of(device: Device | None) -> Pulse:
     """Return a device's write; what it does not say is the survey's."""
+    if device is None:
+        return SURVEY
     writing, endurance = writing_of(device), endurance_of(device)
     return Pulse(
         time_s=SURVEY.time_s if writing is None else writing.time_s or SURVEY.time_s,
@@ -47,20 +51,16 @@ def pulse_of(device: Device) -> Pulse:
     )
 
 
-def sources(device: Device) -> str:
+def sources(device: Device | None) -> str:
     """Say where the figures of a write come from."""
-    writing = writing_of(device)
-    own = [
-        name
-        for name, known in (
-            ("time", writing is not None and writing.time_s),
-            ("energy", writing is not None and writing.energy_j),
-            ("endurance", endurance_of(device) is not None),
-        )
-        if known
-    ]
     rest = "Krestinskaya et al., IEEE NANO 2022"
-    return f"{', '.join(own)} of {device.name}; else {rest}" if own else rest
+    if device is None:
+        return rest
+    writing = writing_of(device)
+    known = (writing and writing.time_s, writing and writing.energy_j, endurance_of(device))
+    own = [name for name, figure in zip(FIGURES, known, strict=True) if figure]
+    stated = f"{', '.join(own)} as {device.name} states" if own else f"{device.name} states none of them"
+    return stated if len(own) == len(FIGURES) else f"{stated}; else {rest}"
 
 
 def table(ways: tuple[Way, ...], updates: int) -> Table:

@@ -65,43 +65,49 @@ def reading_actions(
     partition = (blocks["replica"], blocks["group"], blocks["row_start"], blocks["column_start"])
     in_sram = np.array([s.memory is Memory.SRAM for s in item.weight_slices])[blocks["weight_slice"]]
     read = activations(placed, item, blocks, crossbar)
+    turns = float(read.sum()) * (program.crossbar_rows / program.rows_at_once if placed.takes_turns else 1)
     rows = firsts(crossbar, *partition)
     core = crossbar // target.hierarchy.counts[0]
     taken = firsts(core, *partition[:3])
     handed = firsts(core, *partition)
     input_rows = (blocks["row_stop"] - blocks["row_start"]).astype(np.int64)
-    converted = prod(item.conversions) * item.matrix.vectors
+    plain = conversions(item, target)
+    converted = sum(plain.values())
+    units = turns * digits * each * target.crossbar.unit_columns if item.needs_input_sums and plain else 0.0
     actions = {
         "read": float(read[~in_sram].sum()) * cycles * each,
         "sram_read": float(read[in_sram].sum()) * cycles * each,
         "cell": float((heights * widths)[~in_sram].sum()) * cycles * each,
         "row": float(heights[rows].sum()) * digits * each,
-        "sample": float(converted),
-        "shift_add": float(converted),
+        "sample": converted,
+        "shift_add": converted,
         "input_byte": float(input_rows[taken].sum()) * item.matrix.input.bits / 8 * each,
         "output_byte": float(widths[handed].sum()) * item.sent.bytes_each * each,
         "element": float(item.matrix.vectors * item.matrix.groups * item.matrix.columns),
     }
-    return actions, paid_conversions(item, target, float(read.sum()) * digits * each)
+    return actions, plain | ({target.adc.bits: plain.get(target.adc.bits, 0.0) + units} if units else {})
 
 
 def activations(
     placed: PlacedProgram, item: CrossbarMatrix, blocks: BlockTable, crossbar: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """Return for each block how often its crossbar is read for a digit on its account: of those read together, once."""
+    """Return for each block how often its crossbar is read for a digit on its account: of those read together, once.
+
+    A read of fewer rows than the crossbar has counts as their share of it.
+    """
     partition = (blocks["replica"], blocks["group"], blocks["row_start"], blocks["column_start"])
     found = np.zeros(len(blocks))
     if placed.takes_turns:
         first = firsts(crossbar, *partition)
         borders = np.searchsorted(item.read_cuts, [blocks["row_start"][first], blocks["row_stop"][first]])
-        found[first] = borders[1] - borders[0]
+        found[first] = (borders[1] - borders[0]) * placed.program.rows_at_once / placed.program.crossbar_rows
     else:
         found[firsts(crossbar, blocks["replica"])] = 1
     return found
 
 
-def paid_conversions(item: CrossbarMatrix, target: Target, reads: float) -> dict[int, float]:
-    """Return how many conversions of each resolution a matrix needs, those of unit columns included.
+def conversions(item: CrossbarMatrix, target: Target) -> dict[int, float]:
+    """Return how many conversions of each resolution a matrix needs, those of unit columns apart.
 
     Converters that can stop early are paid by the bits that they resolve, others by those that they have.
     """
@@ -116,8 +122,6 @@ def paid_conversions(item: CrossbarMatrix, target: Target, reads: float) -> dict
         if resolution:  # those of none are left out
             paid = resolution if stops_early else max(resolution, have)
             found[paid] = found.get(paid, 0.0) + every * number / adc.bits.size
-    if item.needs_input_sums and target.crossbar.unit_columns and reads:
-        found[have] = found.get(have, 0.0) + reads * target.crossbar.unit_columns
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rcompile.cost.actions import Counted, count
-from rcompile.cost.prices import NEEDED, Price, own_bits, paid, price
+from rcompile.cost.prices import Price, own_bits, price, unpaid, unpriced
 from rcompile.ir.placed import PlacedProgram
 from rcompile.targets import Target
 from rcompile.targets.components import Component
@@ -14,12 +14,12 @@ FORMULAS = {
     "component.static_j": "leakage_w x switched_on x totals.interval_s",
     "component.area_m2": "unit_area_m2 x on_chips",
     "layer.energy_by_component": "layer.actions[per] x unit energy; of conversions, the sum over their resolutions; of "
-    "time, layer.at_work_s[at] x count x unit power",
+    "time, layer.at_work_s[at] x count x unit energy",
     "layer.energy_j": "sum of layer.energy_by_component",
     "totals.energy_j": "sum of layer.energy_j + sum of component.static_j",
     "totals.power_w": "totals.energy_j / totals.interval_s",
     "totals.area_m2": "sum of component.area_m2",
-    "totals.adc_energy_share": "dynamic_j of the components of conversions / totals.energy_j",
+    "totals.adc_energy_share": "dynamic_j + static_j of the components of conversions / totals.energy_j",
 }
 """How each figure follows from others of the report, by its name."""
 
@@ -66,8 +66,8 @@ class Cost:
     Attributes:
         components: in the order of the target.
         layers: in the order of the program.
-        energy_j: of an inference in steady state; None where what it needs is not stated.
-        area_m2: of the chips used; None where an area is not stated.
+        energy_j: of an inference in steady state, as far as it is stated; None where reads or conversions are not.
+        area_m2: of the chips used; None where an area is not stated, or nothing reads or converts.
         adc_energy_share: of the energy; None where that is not known.
         missing: why energy or area are not known, and what they leave out.
     """
@@ -85,22 +85,23 @@ def estimate(placed: PlacedProgram, target: Target) -> Cost:
     counted = count(placed, target)
     layers = tuple(LayerCost(own, by_component(own, target)) for own in counted)
     components = tuple(component_cost(item, placed, target, layers) for item in target.components)
-    unpaid = [action for action in NEEDED if not paid(action, target) and total(counted, action)]
+    needed = [action for action in unpaid(target) if total(counted, action)]
     dynamic = [item.dynamic_j for item in components]
     energy = None
-    if components and not unpaid and None not in dynamic:
+    if components and not needed and None not in dynamic:
         energy = sum(sum(layer.by_component.values()) for layer in layers)
         energy += sum(item.static_j or 0.0 for item in components)
     areas = [item.area_m2 for item in components]
-    converting = sum(item.dynamic_j or 0.0 for item in components if item.component.per == "conversion")
+    converters = [item for item in components if item.component.per == "conversion"]
+    converting = sum((item.dynamic_j or 0.0) + (item.static_j or 0.0) for item in converters)
     lumped = any("conversion" in item.component.covers for item in components)  # with what else they take
     return Cost(
         components=components,
         layers=layers,
         energy_j=energy,
-        area_m2=sum(area for area in areas if area is not None) if components and None not in areas else None,
+        area_m2=sum(area for area in areas if area is not None) if not unpaid(target) and None not in areas else None,
         adc_energy_share=converting / energy if energy and not lumped else None,
-        missing=tuple(missing(components, counted, target, unpaid)),
+        missing=tuple(missing(components, counted, target, needed)),
     )
 
 
@@ -158,16 +159,18 @@ def total(counted: Sequence[Counted], action: str) -> float:
 
 
 def missing(
-    components: Sequence[ComponentCost], counted: Sequence[Counted], target: Target, unpaid: Sequence[str]
+    components: Sequence[ComponentCost], counted: Sequence[Counted], target: Target, needed: Sequence[str]
 ) -> list[str]:
     """Return what the target does not state."""
     if not components:
         return ["it states no components"]
     found = [f"the energy of {item.component.name}" for item in components if item.dynamic_j is None]
     found += [f"the area of {item.component.name}" for item in components if item.area_m2 is None]
-    found += [f"energy per {action}" for action in unpaid]
-    others = [action for action in counted[0].actions if action not in NEEDED and action not in {"cell", "sample"}]
-    found += [f"energy per {a}" for a in others if total(counted, a) and not paid(a, target)]
-    if all(item.static_j is None for item in components):
+    found += [f"energy per {action}" for action in needed]
+    found += [f"energy per {a}" for a in unpriced(target) if a not in needed and total(counted, a)]
+    leaking = [item.component.name for item in components if item.static_j is None]
+    if len(leaking) == len(components):
         found.append("leakage")
+    elif leaking:
+        found.append(f"the leakage of {', '.join(leaking)}")
     return found

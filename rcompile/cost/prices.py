@@ -1,12 +1,17 @@
 """What one component takes at work on a target: its figures, with those that follow from others."""
 
 from dataclasses import dataclass
+from math import ceil
 
 from rcompile.targets import Target
+from rcompile.targets.actions import ACTIONS
 from rcompile.targets.components import Component, Point
 
 CYCLIC = {"read", "cell", "sram_read", "row", "sample"}
 """Actions that happen once a read cycle at full work."""
+
+SIDE_BY_SIDE = {"center_offset", "ternary_pair"}
+"""Sign schemes whose two columns are subtracted before one converter, whatever weights.subtraction says."""
 
 NEEDED = ("read", "conversion")
 """Actions without whose energy a total would say nothing; what reads cells may be stated by crossbar or by cell."""
@@ -21,7 +26,7 @@ class Price:
 
     Attributes:
         energy_j: of one action; of a component that works by time, of a second: its power.
-        power_w: at full work.
+        power_w: at full work, leakage included.
         leakage_w: whenever it is switched on.
         area_m2: of one.
     """
@@ -34,8 +39,24 @@ class Price:
 
 def cycle_s(target: Target) -> float:
     """Return how long a read takes at full work: a read cycle, or what the conversions of all columns take."""
-    rate = target.adc.per_crossbar * target.adc.rate_per_s
-    return max(target.timing.read_cycle_s, target.crossbar.columns / rate if rate else 0.0)
+    rate, weights = target.adc.per_crossbar * target.adc.rate_per_s, target.weights
+    subtracted = weights.sign in SIDE_BY_SIDE or (
+        weights.sign == "differential_columns" and weights.subtraction == "analog"
+    )
+    columns = target.crossbar.columns // (2 if subtracted else 1)
+    return max(target.timing.read_cycle_s, columns / rate if rate and target.adc.kind != "none" else 0.0)
+
+
+def vector_s(target: Target) -> float:
+    """Return how long a vector of the bits that figures are quoted for takes at full work."""
+    bits, inputs = target.inputs.quoted_bits, target.inputs
+    widths = [min(inputs.dac_bits, bits - first) for first in range(0, bits, inputs.dac_bits)]
+    if inputs.encoding == "amplitude":
+        widths = widths[:1]
+    pulses = inputs.encoding == "pulse_width"
+    once, read = cycle_s(target), target.timing.read_cycle_s
+    total = sum(max((2**width - 1) * read, once) if pulses else once for width in widths)
+    return total * ceil(target.crossbar.rows / target.rows_at_once)
 
 
 def own_bits(component: Component, target: Target) -> int:
@@ -47,15 +68,15 @@ def price(component: Component, target: Target, bits: int | None = None) -> Pric
     """Return what a component takes at a resolution; without one, at the target's."""
     point = component.at_bits(own_bits(component, target) if bits is None else bits)
     rate = rate_of(component, point, target)
-    energy, power = point.energy_j, point.power_w
+    energy, power, leakage = point.energy_j, point.power_w, point.leakage_w or 0.0
     if component.per == "time":
-        energy = power
+        energy = None if power is None else max(power - leakage, 0.0)
     elif energy is None and power is not None and rate is not None:
-        energy = power / rate
+        energy = max(power - leakage, 0.0) / rate
+    if component.per in CYCLIC and energy is not None and rate is not None:
+        power = leakage + energy * rate * target.timing.read_cycle_s / cycle_s(target)  # idle while sums are converted
     elif power is None and energy is not None and rate is not None:
-        power = energy * rate
-    if component.per in CYCLIC and power is not None:
-        power *= target.timing.read_cycle_s / cycle_s(target)  # idle while the converters are at the sums
+        power = leakage + energy * rate
     return Price(energy, power, point.leakage_w, point.area_m2)
 
 
@@ -74,3 +95,14 @@ def paid(action: str, target: Target) -> bool:
     return any(
         price(item, target).energy_j is not None and {item.per, *item.covers} & {*stand} for item in target.components
     )
+
+
+def unpaid(target: Target) -> list[str]:
+    """Return the actions without whose energy totals would say nothing, and that no component states."""
+    needed = [action for action in NEEDED if action != "conversion" or target.adc.kind != "none"]
+    return [action for action in needed if not paid(action, target)]
+
+
+def unpriced(target: Target) -> list[str]:
+    """Return all actions whose energy no component states; cells and samples are part of reads and conversions."""
+    return [action for action in ACTIONS if action not in {"time", "cell", "sample"} and not paid(action, target)]

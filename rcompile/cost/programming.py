@@ -59,7 +59,7 @@ def programming(placed: PlacedProgram, device: Device) -> Programming:
         repetition_energy_j=None
         if writing is None or rounds == 1
         else writing.energy_j * float((cells * again).sum()) or None,
-        lifetime_s=lifetime(placed, device, repetition_s or 0.0),
+        lifetime_s=lifetime(placed, device, again & in_rram(placed), repetition_s or 0.0),
     )
 
 
@@ -97,16 +97,20 @@ def slowest(placed: PlacedProgram, cells: NDArray[np.int64]) -> int:
     return int(sum(of_crossbar[rounds == number].max() for number in np.unique(rounds)))
 
 
-def lifetime(placed: PlacedProgram, device: Device, repetition_s: float) -> float | None:
+def lifetime(placed: PlacedProgram, device: Device, again: NDArray[np.bool_], repetition_s: float) -> float | None:
     """Return how long cells that are written again last; None where none are, or their endurance is not known.
+
+    A cell that is used in several rounds is written in each of them: those first in their crossbars are.
 
     Args:
         placed: the program.
         device: says how often cells can be written, and when they are refreshed.
+        again: which blocks are written in each repetition.
         repetition_s: of the writes of a repetition.
     """
     endurance = endurance_of(device)
     rate = 1 / device.refresh.every_s if device.refresh is not None else 0.0
-    if placed.floorplan.round_count > 1:
-        rate += 1 / (placed.interval_s + repetition_s)
+    if again.any():
+        positions = [placed.position_of(int(crossbar)) for crossbar in np.unique(placed.places["crossbar"][again])]
+        rate += int(np.bincount(positions).max()) / (placed.interval_s + repetition_s)
     return endurance / rate if endurance is not None and rate else None

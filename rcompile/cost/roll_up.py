@@ -1,14 +1,13 @@
 """Peak figures of a target, from its components alone: power and area of each level, throughput, storage."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from rcompile.cost.prices import NEEDED, Price, cycle_s, paid, price
+from rcompile.cost.prices import Price, price, unpaid, vector_s
 from rcompile.ir.encoding import SignScheme
 from rcompile.targets import Target
 from rcompile.targets.components import Component
-
-MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -19,6 +18,7 @@ class Level:
         name: of the level.
         inside: how many of the level below it has.
         own: its components, and what one of each takes.
+        stated: whether it contains components at all; where not, its figures say nothing.
         power_w: at full work of all that it contains; None where a component's is not stated.
         area_m2: of all that it contains; None where a component's is not stated.
         adc_power_w: the part of the power that converters take.
@@ -28,6 +28,7 @@ class Level:
     name: str
     inside: int
     own: tuple[tuple[Component, Price], ...]
+    stated: bool
     power_w: float | None
     area_m2: float | None
     adc_power_w: float | None
@@ -39,8 +40,7 @@ class Peak:
     """What a chip reaches at most, for operands of the bits that figures are quoted for.
 
     Attributes:
-        operations_per_s: 2 x rows x columns / cells per weight of each crossbar in a vector's cycles,
-            each as long as a read or the conversions of all columns take.
+        operations_per_s: 2 x rows x columns / cells per weight of each crossbar in the time of a vector.
         storage_bytes: of all cells.
         per_area: operations/s/m2 (CE); None where the area of what reads and converts is not known.
         per_power: operations/s/W (PE); None where the power of what reads and converts is not known.
@@ -56,33 +56,34 @@ class Peak:
 
 def levels(target: Target) -> tuple[Level, ...]:
     """Return the levels of a chip, from the crossbar on."""
-    found = [Level("", 0, (), 0.0, 0.0, 0.0, 0.0)]  # inside a crossbar
+    found: list[Level] = []
     for name, count in zip(target.levels, (1, *target.hierarchy.counts, target.tiles_per_chip), strict=True):
-        own = tuple((item, price(item, target)) for item in target.components if item.at == name and item.count)
+        own = tuple((item, price(item, target)) for item in target.components if item.at == name)
         converters = [(item, taken) for item, taken in own if item.per == "conversion"]
-        inner = found[-1]
+        inner = found[-1:] if found and found[-1].stated else []
         found.append(
             Level(
                 name=name,
                 inside=count,
                 own=own,
-                power_w=added((count, inner.power_w), *((item.count, taken.power_w) for item, taken in own)),
-                area_m2=added((count, inner.area_m2), *((item.count, taken.area_m2) for item, taken in own)),
-                adc_power_w=added((count, inner.adc_power_w), *((item.count, t.power_w) for item, t in converters)),
-                adc_area_m2=added((count, inner.adc_area_m2), *((item.count, t.area_m2) for item, t in converters)),
+                stated=bool(own or inner),
+                power_w=added([(count, i.power_w) for i in inner] + [(i.count, p.power_w) for i, p in own]),
+                area_m2=added([(count, i.area_m2) for i in inner] + [(i.count, p.area_m2) for i, p in own]),
+                adc_power_w=added(
+                    [(count, i.adc_power_w) for i in inner] + [(i.count, p.power_w) for i, p in converters]
+                ),
+                adc_area_m2=added(
+                    [(count, i.adc_area_m2) for i in inner] + [(i.count, p.area_m2) for i, p in converters]
+                ),
             )
         )
-    return tuple(found[1:])
+    return tuple(found)
 
 
-def added(*parts: tuple[float, float | None]) -> float | None:
+def added(parts: Sequence[tuple[float, float | None]]) -> float | None:
     """Return the sum of counts times figures; None where a figure is not known."""
-    total = 0.0
-    for count, figure in parts:
-        if figure is None:
-            return None
-        total += count * figure
-    return total
+    known = [count * figure for count, figure in parts if figure is not None]
+    return sum(known) if len(known) == len(parts) else None
 
 
 def peak(target: Target) -> Peak:
@@ -91,12 +92,9 @@ def peak(target: Target) -> Peak:
     crossbar, scheme = target.crossbar, SignScheme(target.weights.sign)
     size = crossbar.rows * crossbar.columns
     arrays = target.levels["chip"]
-    cycles = ceil(target.inputs.quoted_bits / target.inputs.dac_bits)
-    operations = arrays * 2 * size / cells_per_weight(target, scheme) / (cycles * cycle_s(target))
+    operations = arrays * 2 * size / cells_per_weight(target, scheme) / vector_s(target)
     storage = arrays * size * crossbar.cell_bits / 8
-    needed = [action for action in NEEDED if action != "conversion" or target.adc.kind != "none"]
-    complete = all(paid(action, target) for action in needed)
-    area, power = (chip.area_m2, chip.power_w) if complete else (None, None)
+    area, power = (None, None) if unpaid(target) else (chip.area_m2, chip.power_w)
     return Peak(
         operations_per_s=operations,
         storage_bytes=storage,

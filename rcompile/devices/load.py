@@ -23,6 +23,7 @@ DEVICE = Kind(
     always=("cell",),
     option="?",
     shown="`rcompile devices hfo2_1t1r`",
+    paths={"measured": "file"},
 )
 """What a device file is."""
 

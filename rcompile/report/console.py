@@ -84,11 +84,12 @@ def cost_line(report: Report) -> str:
     """Say what an inference takes, and how large the chips are; of what is not known, why."""
     totals, missing = report.totals, report.cost.missing
     found = []
+    least = "at least " if missing else ""
     if totals.energy_j is not None and totals.power_w is not None:
         share = totals.adc_energy_share
-        converting = "" if share is None else f", {100 * share:.0f} % of it in converters"
+        converting = "" if share is None else f" ({100 * share:.0f} % converters)"
         found.append(
-            f"energy {si(totals.energy_j, 'J')} an inference{converting}; {si(totals.power_w, 'W')} on average"
+            f"energy {least}{si(totals.energy_j, 'J')} an inference{converting}, {si(totals.power_w, 'W')} on average"
         )
     if totals.area_m2 is not None:
         found.append(f"area {totals.area_m2 * 1e6:.3g} mm2")

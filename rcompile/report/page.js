@@ -997,17 +997,20 @@
       return;
     }
     const energies = components.map((c) => (c.dynamic_j || 0) + (c.static_j || 0));
-    const most = Math.max(...energies, 1e-300), area = components.reduce((sum, c) => sum + (c.area_m2 || 0), 0) || 1;
+    const most = Math.max(...energies, 1e-300), whole = energies.reduce((sum, v) => sum + v, 0) || 1;
+    const area = components.reduce((sum, c) => sum + (c.area_m2 || 0), 0) || 1;
     const order = components.map((_, i) => i).sort((a, b) => energies[b] - energies[a]);
     add(body("cost"),
       framed(table("Energy of one inference and area of the chips, component by component.",
-        ["Component", "In", ">Each has", "Works per", ">Energy", "", ">Leakage", ">Area", ">Of the area"],
+        ["Component", "In", ">Each has", "Works per", ">Energy", ">Leakage", "Share of both", ">Area", ">Of the area"],
         order.map((i) => {
           const c = components[i];
-          return [c.name, c.at, `${c.count}`, c.per.replace("_", " "), si(c.dynamic_j, "J"), meter(energies[i] / most), si(c.static_j, "J"),
+          return [c.name, c.at, `${c.count}`, c.per.replace("_", " "), si(c.dynamic_j, "J"), si(c.static_j, "J"), [percent(energies[i] / whole), energies[i] > 0 && meter(energies[i] / most)],
             c.area_m2 === null ? MISSING : `${number(c.area_m2 * 1e6)}${NBSP}mm\u00b2`,
             c.area_m2 === null || t.area_m2 === null ? MISSING : percent(c.area_m2 / area)];
         })), true),
+      h("p", { class: "muted small after" }, `${t.energy_j === null ? "No total is known" : `In all ${si(t.energy_j, "J")}`}${
+        t.area_m2 === null ? "" : ` and ${number(t.area_m2 * 1e6)}${NBSP}mm\u00b2`}. Leakage counts in tiles and chips that hold something.`),
       h("details", { class: "after" }, h("summary", {}, "How each figure follows from others of report.json"),
         pairs(Object.entries(formulas).map(([name, text]) => [h("code", {}, name), text]))));
   }

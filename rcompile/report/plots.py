@@ -82,19 +82,26 @@ def density_points(targets: Iterable[Target]) -> list[Point]:
     return found
 
 
-def draw(targets: Sequence[Target]) -> str:
-    """Return both pictures as one SVG."""
-    densities = density_points(targets)
+def draw(targets: Sequence[Target], own: Target | None = None) -> tuple[str, list[str]]:
+    """Return both pictures as one SVG, and the names of what the second one lacks where it was asked for.
+
+    Args:
+        targets: all that are drawn.
+        own: another one, which stands out.
+    """
+    both = [*targets, *([own] if own else [])]
+    densities = density_points(both)
     panels = [
-        panel("Bits of a cell against bits of a weight", bits_points(targets),
-              Axis("bits of a weight", 1, 32, 2), Axis("bits of a cell", 1, 8, 2)),
+        panel("Bits of a cell against bits of a weight", bits_points(both),
+              Axis("bits of a weight", 1, 32, 2), Axis("bits of a cell", 1, 8, 2), own),
         panel("Power against area efficiency, at full work", densities,
-              decades("GOPS/s/mm2", [p.x for p in densities]), decades("W", [p.y for p in densities])),
+              decades("GOPS/s/mm2", [p.x for p in densities]), decades("W", [p.y for p in densities]), own),
     ]  # fmt: skip
     body = "".join(f'<g transform="translate({WIDTH * n} 0)">{text}</g>' for n, text in enumerate(panels))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * WIDTH} {HEIGHT}" font-family="sans-serif" '
-        f'font-size="11"><rect width="100%" height="100%" fill="#fff"/>{body}</svg>\n'
+        f'font-size="11"><rect width="100%" height="100%" fill="#fff"/>{body}</svg>\n',
+        [own.name] if own and own.name not in {point.name for point in densities} else [],
     )
 
 
@@ -105,7 +112,7 @@ def decades(label: str, values: Sequence[float]) -> Axis:
     return Axis(label, 10.0**low, 10.0 ** max(high, low + 1), 10)
 
 
-def panel(title: str, points: Sequence[Point], across: Axis, up: Axis) -> str:
+def panel(title: str, points: Sequence[Point], across: Axis, up: Axis, own: Target | None) -> str:
     """Return one picture."""
     wide, high = WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN
     parts = [
@@ -129,10 +136,13 @@ def panel(title: str, points: Sequence[Point], across: Axis, up: Axis) -> str:
     taken = [Box(x - 5, y - 5, x + 5, y + 5) for x, y in spots]
     for (x, y), names in spots.items():
         hint = escape(", ".join(names))
-        label = names[0] if len(names) == 1 else f"{names[0]} + {len(names) - 1}"
+        mine = own is not None and own.name in names
+        first = own.name if own is not None and mine else names[0]
+        label = first if len(names) == 1 else f"{first} + {len(names) - 1}"
         box = free_box(x, y, CHARACTER * len(label), taken)
         taken.append(box)
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#0b62a8"><title>{hint}</title></circle>')
+        colour = "#c2410c" if mine else "#0b62a8"
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"><title>{hint}</title></circle>')
         parts.append(f'<text x="{box.left:.1f}" y="{box.bottom - 2:.1f}">{escape(label)}</text>')
     return "".join(parts)
 

@@ -1,6 +1,6 @@
 """What a target's components add up to, as text."""
 
-from rcompile.cost.prices import NEEDED, paid
+from rcompile.cost.prices import unpaid
 from rcompile.cost.roll_up import Level, levels, peak
 from rcompile.report.console import si
 from rcompile.targets import Target
@@ -12,7 +12,8 @@ MIB = 2**20
 def roll_up_lines(target: Target) -> list[str]:
     """Return the tree of a target with power and area at full work, from the chip in, and its peak figures."""
     found = levels(target)
-    lines = []
+    lacking = unpaid(target) if target.components else []
+    lines = [f"without what a {' and a '.join(lacking)} takes, which is not stated:"] if lacking else []
     for depth, level in enumerate(reversed(found)):
         indent = "  " * depth
         inside = found[len(found) - depth - 2].name if depth < len(found) - 1 else ""
@@ -31,6 +32,8 @@ def roll_up_lines(target: Target) -> list[str]:
 
 def of_level(level: Level) -> str:
     """Return what one of a level takes."""
+    if not level.stated:
+        return "no components stated"
     if level.power_w is None and level.area_m2 is None:
         return "power and area not known"
     power = "power not known" if level.power_w is None else si(level.power_w, "W")
@@ -60,8 +63,6 @@ def peak_lines(target: Target) -> list[str]:
         (found.storage_per_area, MM2 / MIB, "MiB/mm2"),
     ]
     known = [f"{value * scale:.5g} {unit}" for value, scale, unit in densities if value is not None]
-    unpaid = [action for action in NEEDED if target.components and not paid(action, target)]
-    lines += [f"not stated, and in none of these figures: what a {' and a '.join(unpaid)} takes"] if unpaid else []
     return [*lines, *([", ".join(known)] if known else [])]
 
 

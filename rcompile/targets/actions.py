@@ -2,11 +2,11 @@
 
 ACTIONS: dict[str, str] = {
     "time": "a second in which what contains it is at work",
-    "read": "a read cycle of a crossbar of RRAM cells",
+    "read": "a read cycle of a crossbar of RRAM cells; of fewer rows at once, their share of it",
     "cell": "a read cycle of one cell",
     "sram_read": "a read cycle of an SRAM array",
     "row": "a row driven for an input cycle",
-    "sample": "a column whose sum is sampled and held",
+    "sample": "a column whose sum is sampled and held for a conversion",
     "conversion": "a conversion of a sum",
     "shift_add": "a code that is shifted and added",
     "input_byte": "a byte of inputs that a core (what contains crossbars) takes in",

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from importlib import resources
+from importlib.resources.abc import Traversable
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from rcompile.targets.actions import ACTIONS
 
 FIGURES = ("energy_j", "power_w", "leakage_w", "rate_per_s", "area_m2")
 COLUMNS = ("name", "bits", *FIGURES, "source")
+RISING = ("energy_j", "power_w", "area_m2")
 SHIPPED = "components.csv"
 
 
@@ -22,7 +24,12 @@ class Entry:
     """A component, as a file gives it; figures are those of one."""
 
     at: str = rule(str, "what has it: crossbar, one of hierarchy.levels, or chip")
-    count: float = rule(float, "how many that has: 0.25 where four share one, 0 for none", low=0.0, high=1e9)
+    count: float | None = rule(
+        float,
+        "how many that has: 0.25 where four share one, 0 for none; left out, of conversions: as many as "
+        "adc.per_crossbar says",
+        low=0.0, high=1e9, default=None, optional=True,
+    )  # fmt: skip
     per: str = rule(str, "what energy_j is the energy of", choices=tuple(ACTIONS), default="time", optional=True)
     covers: tuple[str, ...] = rule(
         str, "other actions whose energy is in energy_j", choices=tuple(ACTIONS), many=True, default=(), optional=True
@@ -107,48 +114,50 @@ class Component:
         return Entry(self.at, self.count, self.per, self.covers, scaling=self.scaling, model=self.model, **figures)
 
     def at_bits(self, bits: int) -> Point:
-        """Return the figures at a resolution: between points on a line, beyond them in the ratio of the last two.
+        """Return the figures at a resolution: between points on a line, beyond them with the bits or the levels.
 
-        A single point scales with the bits or with the levels; one of no resolution does not.
+        A point of no resolution does not scale.
         """
         first = self.points[0]
         if not bits or not first.bits:
             return first
-        if len(self.points) == 1:
-            scale = bits / first.bits if self.scaling == "bits" else (2**bits - 1) / (2**first.bits - 1)
-            known = {name: getattr(first, name) for name in FIGURES}
-            scaled = {name: v if v is None or name == "rate_per_s" else v * scale for name, v in known.items()}
-            return Point(bits, **scaled)
-        after = next((n for n, p in enumerate(self.points) if p.bits >= bits), len(self.points) - 1)
-        low, high = self.points[max(after, 1) - 1], self.points[max(after, 1)]
-        return Point(bits, **{name: between(low, high, bits, name) for name in FIGURES})
+        low = max((point for point in self.points if point.bits <= bits), key=lambda p: p.bits, default=first)
+        high = next((point for point in self.points if point.bits >= bits), self.points[-1])
+        if low.bits < bits < high.bits:
+            return Point(bits, **{name: between(low, high, bits, name) for name in FIGURES})
+        end = low if low.bits == bits or high.bits < bits else high
+        scale = bits / end.bits if self.scaling == "bits" else (2**bits - 1) / (2**end.bits - 1)
+        known = {name: getattr(end, name) for name in FIGURES}
+        return Point(bits, **{name: v if v is None or name == "rate_per_s" else v * scale for name, v in known.items()})
 
 
 def between(low: Point, high: Point, bits: int, name: str) -> float | None:
-    """Return a figure at a resolution, given two points."""
+    """Return a figure at a resolution on the line between two points."""
     start, stop = getattr(low, name), getattr(high, name)
-    if start is None or stop is None:
+    if start is None:
         return None
-    place = (bits - low.bits) / (high.bits - low.bits)
-    if 0 <= place <= 1 or not start or not stop:
-        return float(start + (stop - start) * min(max(place, 0), 1))
-    return float(start * (stop / start) ** place)
+    return float(start + (stop - start) * (bits - low.bits) / (high.bits - low.bits))
 
 
-def component(name: str, entry: Entry, folder: Path) -> Component:
+def component(name: str, entry: Entry, count: float, folder: Path) -> Component:
     """Return a component with the figures that its entry or its table gives.
 
     Args:
         name: of the component.
         entry: of the target file.
+        count: how many of them the level has.
         folder: that tables are relative to.
 
     Raises:
         UsageError: there is no such table, or a mistake in it.
     """
+    if entry.model and entry.per == "time" and any(p.energy_j is not None for p in table_points(entry.model, folder)):
+        raise UsageError(
+            f"components.{name}: {entry.model} gives the energy of an action: name it (per)", at=Origin(entry.model)
+        )
     own = Point(entry.bits, **{figure: getattr(entry, figure) for figure in FIGURES})
     points = table_points(entry.model, folder) if entry.model else (own,)
-    return Component(name, entry.at, entry.count, entry.per, entry.covers, entry.scaling, entry.model, points)
+    return Component(name, entry.at, count, entry.per, entry.covers, entry.scaling, entry.model, points)
 
 
 def contradictions(name: str, entry: Entry, levels: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -166,34 +175,50 @@ def contradictions(name: str, entry: Entry, levels: Sequence[str]) -> Iterator[t
 def table_points(model: str, folder: Path) -> tuple[Point, ...]:
     """Return the rows of a table with a name, by resolution."""
     file, _, name = model.rpartition("#")
-    if file:
-        try:
-            text = (folder / file).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise UsageError(
-                f"the table of components cannot be read: {reason}", at=Origin(str(folder / file))
-            ) from error
-    else:
-        text = (resources.files("rcompile.targets") / SHIPPED).read_text("utf-8")
     at = Origin(str(folder / file) if file else SHIPPED)
-    rows = list(csv.DictReader(line for line in text.splitlines() if line and not line.startswith("#")))
-    missing = [column for column in COLUMNS if not rows or column not in rows[0]]
-    if missing:
-        raise UsageError(
-            f"the table of components has no column {missing[0]}", at=at, hint=f"it has {','.join(COLUMNS)}"
-        )
+    rows = table_rows(folder / file if file else resources.files("rcompile.targets") / SHIPPED, at)
     chosen = [row for row in rows if row["name"] == name]
     if not chosen:
         names = ", ".join(sorted({str(row["name"]) for row in rows}))
-        raise UsageError(f"the table of components has no '{name}'; it has {names}", at=at)
+        hint = f"rows of a file: {name}#NAME" if name.endswith(".csv") else ""
+        raise UsageError(f"the table of components has no '{name}'; it has {names}", at=at, hint=hint)
     points = tuple(sorted((point_of(row, at) for row in chosen), key=lambda point: point.bits))
-    for low, high in pairwise(points):
-        for figure in ("bits", "energy_j", "power_w", "area_m2"):
-            less, more = getattr(low, figure), getattr(high, figure)
-            if less is not None and more is not None and (less > more or (figure == "bits" and less == more)):
-                raise UsageError(f"{name}: {figure} must rise with bits, is {less:g} and then {more:g}", at=at)
+    for problem in odd_points(points):
+        raise UsageError(f"{name}: {problem}", at=at)
     return points
+
+
+def table_rows(path: Traversable, at: Origin) -> list[dict[str, str]]:
+    """Return the rows of a table."""
+    try:
+        text = path.read_text("utf-8-sig")
+        lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+        rows = list(csv.DictReader(lines, skipinitialspace=True))
+    except csv.Error as error:
+        raise UsageError(f"this is no table of components: {error}", at=at) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(f"the table of components cannot be read: {reason}", at=at) from error
+    missing = [column for column in COLUMNS if not rows or column not in rows[0]]
+    if missing:
+        hint = f"its first line is {','.join(COLUMNS)}"
+        raise UsageError(f"the table of components has no column {missing[0]}", at=at, hint=hint)
+    return rows
+
+
+def odd_points(points: Sequence[Point]) -> Iterator[str]:
+    """Yield what is wrong with the points of a component."""
+    if len(points) > 1 and not points[0].bits:
+        yield "a row of no resolution stands beside others: give its bits"
+    for low, high in pairwise(points):
+        if low.bits == high.bits:
+            yield f"there are two rows of {low.bits} bits"
+        for figure in FIGURES:
+            less, more = getattr(low, figure), getattr(high, figure)
+            if (less is None) != (more is None):
+                yield f"{figure} is given at some resolutions only: give it in all rows or in none"
+            elif less is not None and less > more and figure in RISING:
+                yield f"{figure} must rise with bits, is {less:g} and then {more:g}"
 
 
 def point_of(row: dict[str, str], at: Origin) -> Point:
@@ -205,7 +230,9 @@ def point_of(row: dict[str, str], at: Origin) -> Point:
     for column in ("bits", *FIGURES):
         text = (row[column] or "").strip()
         try:
-            value = (int(text) if column == "bits" else float(text)) if text else None
+            value = float(text) if text else None
+            if column == "bits" and value is not None and value.is_integer():
+                value = int(value)
         except ValueError:
             value = math.nan
         if value is not None:

@@ -1,9 +1,16 @@
 """What the fields of a target must agree on: each rule names the field to change and how."""
 
 from collections.abc import Iterator
+from itertools import accumulate
+from math import prod
+from operator import mul
 
+from rcompile.targets.components import Entry
 from rcompile.targets.schema import Target
-from rcompile.targets.sections import Hierarchy
+from rcompile.targets.sections import Adcs, Hierarchy
+
+ROUNDED = 0.1
+"""By how much two statements of one figure may differ: papers round."""
 
 FLASH_BITS = 6
 """A flash converter has 2^bits - 1 comparators: beyond, it is larger than the crossbar that it reads."""
@@ -49,6 +56,36 @@ def of_hierarchy(hierarchy: Hierarchy) -> Iterator[tuple[str, str]]:
         )
     if len({*levels, "crossbar", "chip"}) != len(levels) + 2:
         yield "hierarchy.levels", f"must differ from each other and from crossbar and chip, is {list(levels)}"
+
+
+def count_of(name: str, entry: Entry, adc: Adcs, hierarchy: Hierarchy) -> tuple[float, list[tuple[str, str]]]:
+    """Return how many of a component its level has, and what contradicts what is said of converters elsewhere."""
+    held = {"crossbar": 1, "chip": prod(hierarchy.counts) * hierarchy.mesh_rows * hierarchy.mesh_columns}
+    held |= dict(zip(hierarchy.levels, accumulate(hierarchy.counts, mul), strict=True))
+    crossbars, converts = held.get(entry.at, 1), entry.per == "conversion"
+    expected = adc.per_crossbar * crossbars if converts else 0.0
+    field = f"components.{name}"
+    if entry.count is None:
+        missing = [(f"{field}.count", f"is missing: how many of it {entry.at} has")]
+        return (expected, []) if expected else (0.0, missing)
+    mistakes = []
+    if expected and entry.count and abs(entry.count - expected) > ROUNDED * expected:
+        mistakes.append(
+            (
+                f"{field}.count",
+                f"is {entry.count:g} for {crossbars:,} crossbar{'s' * (crossbars > 1)}, and adc.per_crossbar says "
+                f"{expected:g}: leave one of them out",
+            )
+        )
+    rate = entry.rate_per_s if converts and adc.rate_per_s else None
+    if rate is not None and abs(rate - adc.rate_per_s) > ROUNDED * adc.rate_per_s:
+        mistakes.append(
+            (
+                f"{field}.rate_per_s",
+                f"is {rate:g}, and adc.rate_per_s says {adc.rate_per_s:g}: leave one of them out",
+            )
+        )
+    return entry.count, mistakes
 
 
 def of_weights(target: Target) -> Iterator[tuple[str, str]]:

@@ -1,11 +1,11 @@
 """Read target files."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from rcompile.targets.components import Entry, component
 from rcompile.targets.components import contradictions as of_component
-from rcompile.targets.consistency import contradictions, of_hierarchy
+from rcompile.targets.consistency import contradictions, count_of, of_hierarchy
 from rcompile.targets.schema import TARGET, Target
 from rcompile.toml_file import TomlFile
 
@@ -40,17 +40,30 @@ def check(text: str, file: str, overrides: Mapping[str, str]) -> Target:
         for field, message in of_component(name, entry, content.sections["hierarchy"].levels):
             source.mistake(field, message)
     source.finish()
-    components = tuple(component(name, entry, Path(file).parent) for name, entry in entries.items())
+    components = []
+    for name, entry in entries.items():
+        count, mistakes = count_of(name, entry, content.sections["adc"], content.sections["hierarchy"])
+        for field, message in mistakes:
+            source.mistake(field, message)
+        if count:
+            components.append(component(name, entry, count, Path(file).parent))
+    source.finish()
+    dropped = {f"components.{name}" for name in entries} - {f"components.{item.name}" for item in components}
     target = Target(
         content.name,
         content.summary,
         **content.sections,
-        components=components,
-        sources=content.sources,
-        assumptions=content.assumptions,
-        assumed_fields=content.assumed,
+        components=tuple(components),
+        sources=without(content.sources, dropped),
+        assumptions=without(content.assumptions, dropped),
+        assumed_fields=tuple(without(dict.fromkeys(content.assumed, ""), dropped)),
     )
     for name, message in contradictions(target):
         source.mistake(name, message)
     source.finish()
     return target
+
+
+def without(texts: Mapping[str, str], dropped: Collection[str]) -> dict[str, str]:
+    """Return what is said of fields, but for those of entries that are not there."""
+    return {name: text for name, text in texts.items() if not any(f"{name}.".startswith(f"{d}.") for d in dropped)}

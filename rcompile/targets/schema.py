@@ -123,6 +123,8 @@ TARGET = Kind(
     option="--set",
     shown="`rcompile targets isaac`",
     tables={"components": Entry},
+    own=("paper",),
+    paths={"components": "model"},
 )
 """What a target file is."""
 

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import onnx
 import pytest
-from conftest import MODELS, GraphMaker
+from conftest import MODELS, ROOT, GraphMaker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,7 +109,8 @@ def test_totals_are_the_sums_of_layers_and_components(reports, case):
     known = bool(areas) and None not in areas
     assert totals["area_m2"] == (pytest.approx(sum(areas), rel=1e-9) if known else None)
     if totals["adc_energy_share"] is not None:
-        converting = sum(item["dynamic_j"] for item in components if item["per"] == "conversion")
+        converters = [item for item in components if item["per"] == "conversion"]
+        converting = sum(item["dynamic_j"] + (item["static_j"] or 0) for item in converters)
         assert totals["adc_energy_share"] == pytest.approx(converting / totals["energy_j"], rel=1e-9)
 
 
@@ -147,14 +148,16 @@ def test_actions_are_those_of_single_reads(tmp_path, case):
                 (sram if in_sram else reads).add(turn)
             rows[int(place["crossbar"]), *part] = height
             cells += 0 if in_sram else height * width
-        assert counted.actions["read"] == pytest.approx(len(reads) * sum(lengths) * each)
-        assert counted.actions["sram_read"] == pytest.approx(len(sram) * sum(lengths) * each)
+        part_read = program.rows_at_once / program.crossbar_rows  # of all rows
+        assert counted.actions["read"] == pytest.approx(len(reads) * part_read * sum(lengths) * each)
+        assert counted.actions["sram_read"] == pytest.approx(len(sram) * part_read * sum(lengths) * each)
         assert counted.actions["row"] == pytest.approx(sum(rows.values()) * len(lengths) * each)
         assert counted.actions["cell"] == pytest.approx(cells * sum(lengths) * each)
         skipped = float((item.converter.bits == 0).mean())
         unit = resolved.crossbar.unit_columns * item.needs_input_sums * (len(reads) + len(sram)) * len(lengths) * each
         plain = prod(item.conversions) * item.matrix.vectors * (1 - skipped)
         assert counted.actions["conversion"] == pytest.approx(plain + unit)
+        assert counted.actions["shift_add"] == counted.actions["sample"] == pytest.approx(plain)
         assert counted.actions["element"] == item.matrix.vectors * item.matrix.groups * item.matrix.columns
 
 
@@ -245,7 +248,31 @@ def test_leakage_counts_for_the_interval(tmp_path):
     (before, _), (after, placed) = costs
     assert after.energy_j - before.energy_j == pytest.approx(1e-3 * placed.interval_s, rel=1e-6)
     assert "leakage" in before.missing
-    assert "leakage" not in after.missing
+    assert any(text.startswith("the leakage of crossbars, adc, dac") for text in after.missing)
+
+
+def test_sums_that_are_not_converted_cost_nothing_behind_the_crossbar(tmp_path):
+    """Skipped ones, and all where sums stay analog."""
+    placed, target = mapped(tmp_path, "isaac", {"adc.skipped_below": "4", "weights.sign": "offset"})
+    whole, _ = mapped(tmp_path, "isaac", {"weights.sign": "offset"})
+    some, every = (sum(own.actions["shift_add"] for own in count(p, target)) for p in (placed, whole))
+    assert 0 < some < every
+    analog = {"adc.kind": "none", "inputs.encoding": "amplitude", "inputs.dac_bits": "8", "crossbar.cell_bits": "6",
+              "weights.sign": "differential_rows", "weights.subtraction": "analog"}  # fmt: skip
+    target = resolve_target("isaac", analog)
+    options = Options(verify=False, weight_bits=6)
+    result = compile_file(MODELS / "digits_mlp.onnx", target, tmp_path / "p.rcx", options, Trace())
+    for own in count(result.compiled.placed, target):
+        assert own.actions["conversion"] == own.actions["shift_add"] == own.actions["sample"] == 0
+
+
+def test_leakage_of_converters_is_in_their_share(tmp_path):
+    target = resolve_target(str(ROOT / "docs" / "example_target.toml"), {"components.adc.leakage_w": "1e-6"})
+    result = compile_file(product(tmp_path, 5), target, tmp_path / "p.rcx", Options(verify=False), Trace())
+    cost = estimate(result.compiled.placed, target)
+    (adc,) = (item for item in cost.components if item.component.name == "adc")
+    assert cost.adc_energy_share == pytest.approx((adc.dynamic_j + adc.static_j) / cost.energy_j)
+    assert adc.static_j > 0
 
 
 def test_what_is_not_stated_is_said_and_no_total_is_given(tmp_path):
