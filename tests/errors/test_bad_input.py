@@ -272,6 +272,32 @@ CASES = {
         "hint: use 2 chips (--set hierarchy.chips=2); or run in 2 rounds (--rounds 2: 3 crossbars written anew each time); or share crossbars (--set crossbar.sharing=concurrent: 1 crossbar); "
         "or use fewer weight bits (--weight-bits, for float models); or hold more bits in a cell (--set crossbar.cell_bits=...)",
     ),
+    "a check of nothing": (
+        ["targets", "--check"], 2, "--check takes a target\nhint: rcompile targets my.toml --check",
+    ),
+    "a plot that is no SVG": (
+        ["targets", "--plot", "all.png"], 2, "--plot: all.png must end in .svg",
+    ),
+    "training of a model": (
+        ["inspect", "ok.onnx", "--training"], 2,
+        "ok.onnx: training is estimated for a mapped program\n"
+        "hint: rcompile ok.onnx --no-verify, then rcompile inspect ok.rcompile --training",
+    ),
+    "an epoch without training": (
+        ["inspect", "ok.onnx", "--samples", "100"], 2,
+        "--samples, --batch and --device are of --training\nhint: rcompile inspect ok.onnx --training",
+    ),
+    "a component that is not there": (
+        ["ok.onnx", "--set", "components.adk.count=2"], 2,
+        "--set: 'components.adk.count' is not a field of a target; did you mean 'components.adc.count'?\n"
+        "hint: `rcompile targets isaac` shows every field, with its meaning",
+    ),
+    "more converters than there are": (
+        ["ok.onnx", "--set", "components.adc.count=2"], 2,
+        "isaac.toml: 1 mistake in the target file, as --set changes it\n"
+        "  --set: components.adc.count is 2 for 8 crossbars, and adc.per_crossbar says 8: leave one of them out\n"
+        "hint: `rcompile targets isaac` shows a complete target",
+    ),
     "missing program": (
         ["verify", "nothing.rcx"], 3,
         "nothing.rcx: there is no such program file\nhint: rcompile MODEL.onnx writes one",
