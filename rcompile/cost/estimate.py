@@ -134,8 +134,9 @@ def component_cost(
     found = price(item, target)
     plan = placed.floorplan
     chips = len({slot // plan.tiles_per_chip for slot in plan.slots})
-    per_chip = target.levels["chip"] / target.levels[item.at]
-    tiles = chips * (item.at == "chip") or len(set(plan.slots)) * target.crossbars_per_tile / target.levels[item.at]
+    size = target.levels[item.at]
+    on_chips = item.count * chips * target.levels["chip"] / size
+    holding = chips if item.at == "chip" else len(set(plan.slots)) * target.crossbars_per_tile / size
     energies = [layer.by_component.get(item.name) for layer in layers]
     known = [energy for energy in energies if energy is not None]
     used = sorted({bits for layer in layers for bits in resolutions(item, target, layer.counted)})
@@ -145,11 +146,11 @@ def component_cost(
         bits=own_bits(item, target),
         price=found,
         energies={bits: value for bits, value in prices.items() if value is not None},
-        switched_on=item.count * tiles,
-        on_chips=item.count * per_chip * chips,
+        switched_on=item.count * holding,
+        on_chips=on_chips,
         dynamic_j=sum(known) if len(known) == len(energies) else None,
-        static_j=None if found.leakage_w is None else found.leakage_w * item.count * tiles * placed.interval_s,
-        area_m2=None if found.area_m2 is None else found.area_m2 * item.count * per_chip * chips,
+        static_j=None if found.leakage_w is None else found.leakage_w * item.count * holding * placed.interval_s,
+        area_m2=None if found.area_m2 is None else found.area_m2 * on_chips,
     )
 
 
