@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ VECTOR_BYTES = 2**23
 
 CELL_READS = 30e9
 """Work limit of measuring one matrix: vectors x cells x cycles."""
+
+CONVERSION = 64
+"""Cells whose reads take as long as looking at one sum: what counts where few rows are read at once."""
 
 
 def capture(
@@ -86,7 +90,8 @@ def measure(item: CrossbarMatrix, vectors: np.ndarray) -> Observed:
     """Return what the column sums of a matrix are on unsigned input vectors (vectors, G, K)."""
     inputs = item.presented
     cells = item.matrix.weights.size * len(item.weight_slices) * item.encoding.polarities
-    x = inputs.inputs_of(spread(vectors, max(16, int(CELL_READS / (cells * len(inputs.slices))))))
+    reads = len(inputs.slices) * max(cells, CONVERSION * prod(item.conversions[1:]))  # of one vector
+    x = inputs.inputs_of(spread(vectors, max(16, int(CELL_READS / reads))))
     lowest, highest = column_bounds(item)
     top = max(s.top for s in inputs.slices)
     base, width = int(lowest.min()) * top, 1
