@@ -86,9 +86,8 @@ def estimate(placed: PlacedProgram, target: Target) -> Cost:
     layers = tuple(LayerCost(own, by_component(own, target)) for own in counted)
     components = tuple(component_cost(item, placed, target, layers) for item in target.components)
     needed = [action for action in unpaid(target) if total(counted, action)]
-    dynamic = [item.dynamic_j for item in components]
     energy = None
-    if components and not needed and None not in dynamic:
+    if components and not needed:
         energy = sum(sum(layer.by_component.values()) for layer in layers)
         energy += sum(item.static_j or 0.0 for item in components)
     areas = [item.area_m2 for item in components]
@@ -164,7 +163,7 @@ def missing(
 ) -> list[str]:
     """Return what the target does not state."""
     if not components:
-        return ["it states no components"]
+        return ["any components"]
     found = [f"the energy of {item.component.name}" for item in components if item.dynamic_j is None]
     found += [f"the area of {item.component.name}" for item in components if item.area_m2 is None]
     found += [f"energy per {action}" for action in needed]

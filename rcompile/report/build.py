@@ -3,7 +3,6 @@
 import resource
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib import metadata
 from math import isfinite, prod
 from typing import Any
@@ -33,7 +32,6 @@ from rcompile.report.schema import (
     OperatorInfo,
     PartialSumInfo,
     Phase,
-    Programming,
     Report,
     SliceInfo,
     TensorInfo,
@@ -232,7 +230,7 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo], device: Device, c
         area_m2=cost.area_m2,
         adc_energy_share=cost.adc_energy_share,
         macs_on_crossbars_share=sum(layer.macs for layer in layers) / all_macs,
-        programming=Programming(**asdict(programming(placed, device))),
+        programming=programming(placed, device),
     )
 
 

@@ -291,7 +291,7 @@
       open.length > 0 && h("p", { class: "muted small after" },
         `Not known: ${open.join(", ")}.`),
       missing.length > 0 && h("p", { class: "muted small after wrap" },
-        `The target does not state ${missing.map((text) => text.replace("it states no components", "any components")).join(", ")}.`));
+        `The target does not state ${missing.join(", ")}.`));
   }
 
   function diagnostics() {

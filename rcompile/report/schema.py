@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from rcompile.cost.programming import Programming
 from rcompile.report.cost_schema import CostInfo, LayerCostInfo
 from rcompile.report.mapping_schema import Mapping
 
@@ -168,27 +169,6 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     partial_sum_bytes: int
     traffic_bytes: int
     writes: int
-
-
-class Programming(msgspec.Struct, frozen=True, kw_only=True):
-    """What writing the weights costs.
-
-    cells: written once, at installation. cells_per_repetition: written again each time that all rounds are run, for a
-    batch of inferences of any size; 0 for one round. pulses, energy_j, time_s: of the installation, repetition_*: of a
-    repetition, where the device says how it is written (write_verify, exp_step, soft_bounds); expected ones, the
-    crossbars of a round at the same time and the cells of each one after the other. lifetime_s: until the writes of
-    rounds (batches of one inference, one after the other) and of refreshes reach the device's endurance (wear); null
-    where nothing is written again, or the endurance is not known.
-    """
-
-    cells: int
-    cells_per_repetition: int
-    pulses: int | None
-    time_s: float | None
-    energy_j: float | None
-    repetition_time_s: float | None
-    repetition_energy_j: float | None
-    lifetime_s: float | None
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):

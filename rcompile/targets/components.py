@@ -151,12 +151,12 @@ def component(name: str, entry: Entry, count: float, folder: Path) -> Component:
     Raises:
         UsageError: there is no such table, or a mistake in it.
     """
-    if entry.model and entry.per == "time" and any(p.energy_j is not None for p in table_points(entry.model, folder)):
+    own = Point(entry.bits, **{figure: getattr(entry, figure) for figure in FIGURES})
+    points = table_points(entry.model, folder) if entry.model else (own,)
+    if entry.per == "time" and points[0].energy_j is not None:
         raise UsageError(
             f"components.{name}: {entry.model} gives the energy of an action: name it (per)", at=Origin(entry.model)
         )
-    own = Point(entry.bits, **{figure: getattr(entry, figure) for figure in FIGURES})
-    points = table_points(entry.model, folder) if entry.model else (own,)
     return Component(name, entry.at, count, entry.per, entry.covers, entry.scaling, entry.model, points)
 
 

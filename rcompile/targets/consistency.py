@@ -1,9 +1,6 @@
 """What the fields of a target must agree on: each rule names the field to change and how."""
 
 from collections.abc import Iterator
-from itertools import accumulate
-from math import prod
-from operator import mul
 
 from rcompile.targets.components import Entry
 from rcompile.targets.schema import Target
@@ -60,9 +57,7 @@ def of_hierarchy(hierarchy: Hierarchy) -> Iterator[tuple[str, str]]:
 
 def count_of(name: str, entry: Entry, adc: Adcs, hierarchy: Hierarchy) -> tuple[float, list[tuple[str, str]]]:
     """Return how many of a component its level has, and what contradicts what is said of converters elsewhere."""
-    held = {"crossbar": 1, "chip": prod(hierarchy.counts) * hierarchy.mesh_rows * hierarchy.mesh_columns}
-    held |= dict(zip(hierarchy.levels, accumulate(hierarchy.counts, mul), strict=True))
-    crossbars, converts = held.get(entry.at, 1), entry.per == "conversion"
+    crossbars, converts = hierarchy.crossbars[entry.at], entry.per == "conversion"
     expected = adc.per_crossbar * crossbars if converts else 0.0
     field = f"components.{name}"
     if entry.count is None:

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import accumulate
 from math import prod
-from operator import mul
 from typing import Any
 
 import msgspec
@@ -75,9 +73,7 @@ class Target:
     @property
     def levels(self) -> dict[str, int]:
         """Crossbars that each level has, from the crossbar to the chip."""
-        inside = accumulate(self.hierarchy.counts, mul)
-        named = dict(zip(self.hierarchy.levels, inside, strict=True))
-        return {"crossbar": 1, **named, "chip": self.tiles_per_chip * self.crossbars_per_tile}
+        return self.hierarchy.crossbars
 
     @property
     def positions(self) -> int:

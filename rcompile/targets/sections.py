@@ -1,6 +1,9 @@
 """The sections of a target file. Each field carries its unit, its range and its meaning."""
 
 from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
+from operator import mul
 
 from rcompile.fields import rule
 
@@ -212,6 +215,12 @@ class Hierarchy:
         default=0,
         choice=True,
     )
+
+    @property
+    def crossbars(self) -> dict[str, int]:
+        """Crossbars that each level has, from the crossbar to the chip."""
+        named = dict(zip(self.levels, accumulate(self.counts, mul), strict=True))
+        return {"crossbar": 1, **named, "chip": self.mesh_rows * self.mesh_columns * prod(self.counts)}
 
 
 @dataclass(frozen=True)

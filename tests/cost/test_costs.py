@@ -275,10 +275,26 @@ def test_leakage_of_converters_is_in_their_share(tmp_path):
     assert adc.static_j > 0
 
 
+def test_a_component_without_a_price_leaves_the_others_their_sum(tmp_path):
+    """Of one that neither reads nor converts; it is named."""
+    (tmp_path / "my.toml").write_text(
+        'schema_version = 1\nname = "my"\nsummary = "mine"\nextends = "isaac"\n[components.pads]\nat = "chip"\n'
+        'count = 9\narea_m2 = 1e-8\n[sources]\ncomponents = "mine"\n'
+    )
+    costs = []
+    for target in (resolve_target("isaac"), resolve_target(str(tmp_path / "my.toml"))):
+        result = compile_file(product(tmp_path, 5), target, tmp_path / "p.rcx", Options(verify=False), Trace())
+        costs.append(estimate(result.compiled.placed, target))
+    without, with_pads = costs
+    assert with_pads.energy_j == without.energy_j
+    assert "the energy of pads" in with_pads.missing
+    assert with_pads.area_m2 == pytest.approx(without.area_m2 + 9e-8)
+
+
 def test_what_is_not_stated_is_said_and_no_total_is_given(tmp_path):
     target = resolve_target("raella")
     result = compile_file(product(tmp_path, 5), target, tmp_path / "p.rcx", Options(verify=False), Trace())
     cost = estimate(result.compiled.placed, target)
     assert cost.energy_j is None
     assert cost.area_m2 is None
-    assert cost.missing == ("it states no components",)
+    assert cost.missing == ("any components",)
