@@ -15,9 +15,10 @@ from rcompile.ir.crossbar import BlockTable, CrossbarMatrix
 from rcompile.ir.encoding import Memory
 from rcompile.ir.matrix import Matrix
 from rcompile.ir.placed import PlacedProgram
-from rcompile.mapper.mesh import mesh_of
+from rcompile.mapper.topology import fabric_of
 from rcompile.mapper.traffic import Spread, firsts, numbered, spreads
 from rcompile.targets import Target
+from rcompile.targets.actions import ACTIONS
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,13 @@ def count(placed: PlacedProgram, target: Target) -> tuple[Counted, ...]:
         actions["conversion"] = sum(conversions.values())
         counted.append(Counted(actions, conversions, {level: float(seconds[index]) for level, seconds in work.items()}))
     return tuple(counted)
+
+
+def count_digital(placed: PlacedProgram, target: Target) -> Counted:
+    """Return what the operators between matrices do: digital units work on their elements, wherever those are."""
+    elements = sum(item.elements for item in placed.program.source.placements)
+    actions = dict.fromkeys((name for name in ACTIONS if name != "time"), 0.0) | {"element": float(elements)}
+    return Counted(actions, {}, dict.fromkeys(target.levels, 0.0))
 
 
 def reading_actions(
@@ -175,13 +183,13 @@ def sent(
 def travelled(
     placed: PlacedProgram, senders: NDArray[np.int64], receivers: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return hops over meshes, and from chip to chip, of what tiles send each other; none between rounds."""
+    """Return hops inside chips, and from chip to chip, of what tiles send each other; none between rounds."""
     plan = placed.floorplan
-    mesh, slots, rounds = mesh_of(plan), np.array(plan.slots), np.array(plan.rounds)
+    fabric, slots, rounds = fabric_of(plan), np.array(plan.slots), np.array(plan.rounds)
     start, stop = slots[senders], slots[receivers]
     together = (rounds[senders] == rounds[receivers]).astype(np.int64)
     far = np.abs(start // plan.tiles_per_chip - stop // plan.tiles_per_chip)
-    return (mesh.hops(start, stop) - far) * together, far * together
+    return (fabric.hops(start, stop) - far) * together, far * together
 
 
 def at_work(placed: PlacedProgram, target: Target) -> dict[str, NDArray[np.float64]]:

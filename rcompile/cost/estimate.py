@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rcompile.cost.actions import Counted, count
+from rcompile.cost.actions import Counted, count, count_digital
 from rcompile.cost.prices import Price, own_bits, price, unpaid, unpriced
 from rcompile.ir.placed import PlacedProgram
 from rcompile.targets import Target
 from rcompile.targets.components import Component
 
 FORMULAS = {
-    "component.dynamic_j": "sum over layers of layer.energy_by_component",
+    "component.dynamic_j": "sum over layers, and cost.digital, of energy_by_component",
     "component.static_j": "leakage_w x switched_on x totals.interval_s",
-    "component.area_m2": "unit_area_m2 x on_chips",
+    "component.area_m2": "unit_area_m2 x on_chips; of what is in tiles, / target.hierarchy.mesh_layers",
     "layer.energy_by_component": "layer.actions[per] x unit energy; of conversions, the sum over their resolutions; of "
     "time, layer.at_work_s[at] x count x unit energy",
     "layer.energy_j": "sum of layer.energy_by_component",
-    "totals.energy_j": "sum of layer.energy_j + sum of component.static_j",
+    "totals.energy_j": "sum of layer.energy_j + sum of cost.digital.energy_by_component + sum of component.static_j",
     "totals.power_w": "totals.energy_j / totals.interval_s",
     "totals.area_m2": "sum of component.area_m2",
     "totals.adc_energy_share": "dynamic_j + static_j of the components of conversions / totals.energy_j",
@@ -37,7 +37,7 @@ class ComponentCost:
         on_chips: how many are on the chips used.
         dynamic_j: of one inference; None where it is not known.
         static_j: their leakage in an interval; None where it is not known.
-        area_m2: of those on the chips; None where it is not known.
+        area_m2: of the chips that they take, where meshes are stacked their share of it; None where it is not known.
     """
 
     component: Component
@@ -66,6 +66,7 @@ class Cost:
     Attributes:
         components: in the order of the target.
         layers: in the order of the program.
+        digital: of the operators between matrices.
         energy_j: of an inference in steady state, as far as it is stated; None where reads or conversions are not.
         area_m2: of the chips used; None where an area is not stated, or nothing reads or converts.
         adc_energy_share: of the energy; None where that is not known.
@@ -74,6 +75,7 @@ class Cost:
 
     components: tuple[ComponentCost, ...]
     layers: tuple[LayerCost, ...]
+    digital: LayerCost
     energy_j: float | None
     area_m2: float | None
     adc_energy_share: float | None
@@ -82,13 +84,13 @@ class Cost:
 
 def estimate(placed: PlacedProgram, target: Target) -> Cost:
     """Return what a scheduled program costs on its target."""
-    counted = count(placed, target)
-    layers = tuple(LayerCost(own, by_component(own, target)) for own in counted)
-    components = tuple(component_cost(item, placed, target, layers) for item in target.components)
+    counted = (*count(placed, target), count_digital(placed, target))
+    costs = tuple(LayerCost(own, by_component(own, target)) for own in counted)
+    components = tuple(component_cost(item, placed, target, costs) for item in target.components)
     needed = [action for action in unpaid(target) if total(counted, action)]
     energy = None
     if components and not needed:
-        energy = sum(sum(layer.by_component.values()) for layer in layers)
+        energy = sum(sum(layer.by_component.values()) for layer in costs)
         energy += sum(item.static_j or 0.0 for item in components)
     areas = [item.area_m2 for item in components]
     converters = [item for item in components if item.component.per == "conversion"]
@@ -96,7 +98,8 @@ def estimate(placed: PlacedProgram, target: Target) -> Cost:
     lumped = any("conversion" in item.component.covers for item in components)  # with what else they take
     return Cost(
         components=components,
-        layers=layers,
+        layers=costs[:-1],
+        digital=costs[-1],
         energy_j=energy,
         area_m2=sum(area for area in areas if area is not None) if not unpaid(target) and None not in areas else None,
         adc_energy_share=converting / energy if energy and not lumped else None,
@@ -126,19 +129,18 @@ def resolutions(item: Component, target: Target, own: Counted) -> list[int]:
     return sorted(own.conversions) if item.per == "conversion" else [own_bits(item, target)]
 
 
-def component_cost(
-    item: Component, placed: PlacedProgram, target: Target, layers: Sequence[LayerCost]
-) -> ComponentCost:
+def component_cost(item: Component, placed: PlacedProgram, target: Target, costs: Sequence[LayerCost]) -> ComponentCost:
     """Return what the components of one name take."""
     found = price(item, target)
     plan = placed.floorplan
     chips = len({slot // plan.tiles_per_chip for slot in plan.slots})
     size = target.levels[item.at]
     on_chips = item.count * chips * target.levels["chip"] / size
+    stacked = 1 if item.at == "chip" else target.hierarchy.mesh_layers
     holding = chips if item.at == "chip" else len(set(plan.slots)) * target.crossbars_per_tile / size
-    energies = [layer.by_component.get(item.name) for layer in layers]
+    energies = [cost.by_component.get(item.name) for cost in costs]
     known = [energy for energy in energies if energy is not None]
-    used = sorted({bits for layer in layers for bits in resolutions(item, target, layer.counted)})
+    used = sorted({bits for cost in costs for bits in resolutions(item, target, cost.counted)})
     prices = {bits: price(item, target, bits).energy_j for bits in used}
     return ComponentCost(
         component=item,
@@ -149,7 +151,7 @@ def component_cost(
         on_chips=on_chips,
         dynamic_j=sum(known) if len(known) == len(energies) else None,
         static_j=None if found.leakage_w is None else found.leakage_w * item.count * holding * placed.interval_s,
-        area_m2=None if found.area_m2 is None else found.area_m2 * on_chips,
+        area_m2=None if found.area_m2 is None else found.area_m2 * on_chips / stacked,
     )
 
 

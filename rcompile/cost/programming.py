@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcompile.devices import Device
+from rcompile.devices.holding import holds_s
 from rcompile.devices.model import Writing
 from rcompile.devices.wear import Wear
 from rcompile.ir.encoding import Memory
@@ -27,6 +28,9 @@ class Programming:
         repetition_time_s: of the writes of a repetition.
         repetition_energy_j: of the writes of a repetition.
         lifetime_s: until the writes of rounds, one repetition after the other, and of refreshes reach the endurance.
+        holds_s: after how long without refresh 1 % of the cells of some level are off by more than half a level; None
+            where they hold for 300 years.
+        refresh_power_w: of writing all cells anew: at the device's own intervals, else each `holds_s`.
     """
 
     cells: int
@@ -37,6 +41,8 @@ class Programming:
     repetition_time_s: float | None
     repetition_energy_j: float | None
     lifetime_s: float | None
+    holds_s: float | None
+    refresh_power_w: float | None
 
 
 def programming(placed: PlacedProgram, device: Device) -> Programming:
@@ -49,17 +55,22 @@ def programming(placed: PlacedProgram, device: Device) -> Programming:
     repetition_s = None
     if writing is not None and rounds > 1:
         repetition_s = writing.time_s * slowest(placed, cells * again) or None
+    energy = None if writing is None else writing.energy_j * float(cells.sum()) or None
+    holds = holds_s(device, placed.program.cell_bits) if cells.any() else None
+    every = device.refresh.every_s if device.refresh is not None else holds
     return Programming(
         cells=int(areas.sum()),
         cells_per_repetition=int((areas * again).sum()),
         pulses=None if writing is None else round(float(cells.sum()) * writing.pulses),
         time_s=None if writing is None else writing.time_s * slowest(placed, cells) or None,
-        energy_j=None if writing is None else writing.energy_j * float(cells.sum()) or None,
+        energy_j=energy,
         repetition_time_s=repetition_s,
         repetition_energy_j=None
         if writing is None or rounds == 1
         else writing.energy_j * float((cells * again).sum()) or None,
         lifetime_s=lifetime(placed, device, again & in_rram(placed), repetition_s or 0.0),
+        holds_s=holds,
+        refresh_power_w=None if energy is None or every is None else energy / every,
     )
 
 

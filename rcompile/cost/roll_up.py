@@ -61,6 +61,7 @@ def levels(target: Target) -> tuple[Level, ...]:
         own = tuple((item, price(item, target)) for item in target.components if item.at == name)
         converters = [(item, taken) for item, taken in own if item.per == "conversion"]
         inner = found[-1:] if found and found[-1].stated else []
+        beside = count / (target.hierarchy.mesh_layers if name == "chip" else 1)  # not on top of each other
         found.append(
             Level(
                 name=name,
@@ -68,12 +69,12 @@ def levels(target: Target) -> tuple[Level, ...]:
                 own=own,
                 stated=bool(own or inner),
                 power_w=added([(count, i.power_w) for i in inner] + [(i.count, p.power_w) for i, p in own]),
-                area_m2=added([(count, i.area_m2) for i in inner] + [(i.count, p.area_m2) for i, p in own]),
+                area_m2=added([(beside, i.area_m2) for i in inner] + [(i.count, p.area_m2) for i, p in own]),
                 adc_power_w=added(
                     [(count, i.adc_power_w) for i in inner] + [(i.count, p.power_w) for i, p in converters]
                 ),
                 adc_area_m2=added(
-                    [(count, i.adc_area_m2) for i in inner] + [(i.count, p.area_m2) for i, p in converters]
+                    [(beside, i.adc_area_m2) for i in inner] + [(i.count, p.area_m2) for i, p in converters]
                 ),
             )
         )

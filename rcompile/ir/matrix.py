@@ -305,13 +305,14 @@ class Edge:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a node of the file went: crossbar, digital or folded, and why."""
+    """Where a node of the file went (crossbar, digital, folded), why, and on how many elements digital units work."""
 
     node: str
     op_type: str
     placed: str
     reason: str
     macs: int = 0
+    elements: int = 0
 
 
 @dataclass(frozen=True)

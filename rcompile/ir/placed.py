@@ -50,10 +50,10 @@ class Sharing(StrEnum):
 class Floorplan:
     """Which crossbars, tiles and chips there are, and where the used tiles sit.
 
-    `slots[t]` is the mesh slot of used tile t, counted row by row within its chip, chips one after another. A program
+    `slots[t]` is the slot of used tile t, counted row by row, layer by layer and chip by chip. A program
     that is larger than the chips runs in rounds: `rounds[t]` is the round in which tile t computes, and the tiles from
     `resident` on stay programmed in all rounds. The others give their slots to the next round's. Blocks of
-    `router_rows` x `router_columns` slots share a router of the mesh.
+    `router_rows` x `router_columns` slots share a router of the mesh. `topology` says what connects the tiles.
     """
 
     crossbars_per_tile: int
@@ -66,6 +66,8 @@ class Floorplan:
     resident: int
     router_rows: int = 1
     router_columns: int = 1
+    mesh_layers: int = 1
+    topology: str = "mesh"
 
     @property
     def round_count(self) -> int:
@@ -78,18 +80,19 @@ class Floorplan:
 
     @property
     def tiles_per_chip(self) -> int:
-        """Slots of one chip's mesh."""
-        return self.mesh_rows * self.mesh_columns
+        """Slots of one chip."""
+        return self.mesh_layers * self.mesh_rows * self.mesh_columns
 
     @property
     def crossbars_available(self) -> int:
         """Crossbars of all chips."""
         return self.chips * self.tiles_per_chip * self.crossbars_per_tile
 
-    def position(self, tile: int) -> tuple[int, int, int]:
-        """Return (chip, mesh row, mesh column) of a used tile."""
+    def position(self, tile: int) -> tuple[int, int, int, int]:
+        """Return (chip, layer, row, column) of a used tile."""
         chip, slot = divmod(self.slots[tile], self.tiles_per_chip)
-        return (chip, *divmod(slot, self.mesh_columns))
+        layer, place = divmod(slot, self.mesh_rows * self.mesh_columns)
+        return (chip, layer, *divmod(place, self.mesh_columns))
 
     def verify(self) -> None:
         """Check that each used tile has a slot of its own."""
@@ -261,9 +264,10 @@ class PlacedProgram:
         shared = "" if self.sharing is Sharing.LAYER else f", shared {self.sharing}"
         lines = [f"placed program {self.program.source.name}: {self.crossbars} crossbars{shared}"]
         for tile in range(len(self.floorplan.slots)):
-            chip, row, column = self.floorplan.position(tile)
+            chip, layer, row, column = self.floorplan.position(tile)
+            above = f" layer {layer}" if self.floorplan.mesh_layers > 1 else ""
             number = f" in round {self.floorplan.rounds[tile]}" if self.floorplan.round_count > 1 else ""
-            lines.append(f"  tile {tile} at chip {chip} row {row} column {column}{number}")
+            lines.append(f"  tile {tile} at chip {chip}{above} row {row} column {column}{number}")
         for block, place in zip(self.program.blocks, self.places, strict=True):
             text = self.program.block_text(block)
             lines.append(f"  {text} -> crossbar {place['crossbar']} [{place['row']}, {place['column']}]")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcompile.mapper.effort import solver
-from rcompile.mapper.mesh import Matrix, Mesh
+from rcompile.mapper.fabric import Fabric, Matrix
 from rcompile.mapper.swaps import descend, problem_of
 from rcompile.options import Effort
 
@@ -37,15 +37,15 @@ class Cut:
     bound: int
 
 
-def cut_into_chips(symmetric: Matrix, mesh: Mesh, effort: Effort) -> Cut:
+def cut_into_chips(symmetric: Matrix, fabric: Fabric, effort: Effort) -> Cut:
     """Deal tiles to chips.
 
     Args:
         symmetric: (tiles, tiles) bytes exchanged.
-        mesh: of all chips; at least as many slots as tiles.
+        fabric: of all chips; at least as many slots as tiles.
         effort: of CP-SAT.
     """
-    tiles, capacity = len(symmetric), mesh.rows * mesh.columns
+    tiles, capacity = len(symmetric), fabric.per_chip
     chips = -(-tiles // capacity)
     if chips == 1:
         return Cut(np.zeros(tiles, np.int64), 0, 0)

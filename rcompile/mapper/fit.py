@@ -41,9 +41,10 @@ def copies_for(layers: Sequence[Layer], rate: float, tick_s: float, at: Origin) 
 
 
 def fitted(program: CrossbarProgram, target: Target, effort: Effort) -> Target:
-    """Return the target with one chip of as few tiles as hold a program, as square as they can be."""
+    """Return the target with one chip of as few tiles a layer as hold a program, as square as they can be."""
     crossbars = pack(program, Sharing(target.crossbar.sharing), effort).crossbars
     tiles = -(-crossbars // target.usable_per_tile)
-    rows = isqrt(tiles)
-    hierarchy = replace(target.hierarchy, mesh_rows=rows, mesh_columns=-(-tiles // rows), chips=1)
+    each = -(-tiles // target.hierarchy.mesh_layers)
+    rows = isqrt(each)
+    hierarchy = replace(target.hierarchy, mesh_rows=rows, mesh_columns=-(-each // rows), chips=1)
     return replace(target, hierarchy=hierarchy)

@@ -1,177 +1,87 @@
-"""The mesh of tiles: hops, orders, link loads."""
+"""The mesh of tiles, also with several tiles a router, or in stacked layers."""
 
 from dataclasses import dataclass, replace
 from math import ceil, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rcompile.ir.placed import Floorplan
-
-Matrix = NDArray[np.int64]
-
-ROOM = 4
-"""Slots considered per tile: on a far larger mesh the best places are in a corner of it all the same."""
+from rcompile.mapper.fabric import ROOM, Fabric, Matrix
 
 
 @dataclass(frozen=True)
-class Mesh:
-    """Chips of rows x columns slots; packets between chips pass the first slot of each.
+class Mesh(Fabric):
+    """Tiles pass bytes to those beside, above and below them; the gate is at the first slot.
 
     Blocks of `router_rows` x `router_columns` slots share a router (concentrated mesh): hops are from router to router.
     """
 
-    rows: int
-    columns: int
-    chips: int
     router_rows: int = 1
     router_columns: int = 1
 
+    def within(self, first: Matrix, second: Matrix) -> Matrix:
+        """Return hops between slots of one chip, element by element."""
+        here, there = self.router(first), self.router(second)
+        hops = [np.abs(a - b) for a, b in zip(here, there, strict=True)]
+        return hops[0] + hops[1] + hops[2]
+
+    def to_gate(self, slot: Matrix) -> Matrix:
+        """Return hops between slots of a chip and the first one."""
+        layer, row, column = self.router(slot)
+        return layer + row + column
+
+    def router(self, slot: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        """Return layer, row and column of the routers of slots of a chip."""
+        layer, row, column = self.position(slot)
+        return layer, row // self.router_rows, column // self.router_columns
+
     @property
-    def slots(self) -> int:
-        """Slots of all chips."""
-        return self.rows * self.columns * self.chips
+    def routers(self) -> tuple[int, int]:
+        """Rows and columns of the routers of a layer."""
+        return -(-self.rows // self.router_rows), -(-self.columns // self.router_columns)
+
+    def nearest(self, count: int) -> Matrix:
+        """Return hops to the nearest others of a slot in the middle layer of endless ones.
+
+        At most 2 k (k + 1) + 1 routers of a layer are at k hops or fewer from one of it.
+        """
+        hops = np.arange(count + 1)
+        middle = (self.layers - 1) // 2
+        reached = np.zeros_like(hops)
+        for layer in range(self.layers):
+            left = hops - abs(layer - middle)
+            reached += np.where(left >= 0, 2 * left * (left + 1) + 1, 0)
+        slots = reached * self.router_rows * self.router_columns - 1  # all but itself
+        return np.searchsorted(slots, np.arange(1, count + 1)).astype(np.int64)
 
     def corner(self, tiles: int) -> "Mesh":
-        """Return the corner of the first chip that leaves enough room for some tiles; all, where they take more."""
-        if tiles > self.rows * self.columns:
-            return self
-        side = ceil(sqrt(ROOM * tiles))
-        rows = min(self.rows, max(side, ceil(ROOM * tiles / self.columns)))
-        columns = min(self.columns, max(side, ceil(ROOM * tiles / rows)))
+        """Return the corner of the first chip that leaves enough room for some tiles of one chip."""
+        each = -(-tiles // self.layers)
+        side = ceil(sqrt(ROOM * each))
+        rows = min(self.rows, max(side, ceil(ROOM * each / self.columns)))
+        columns = min(self.columns, max(side, ceil(ROOM * each / rows)))
         rows = min(self.rows, -(-rows // self.router_rows) * self.router_rows)  # whole blocks
         columns = min(self.columns, -(-columns // self.router_columns) * self.router_columns)
         return replace(self, rows=rows, columns=columns, chips=1)
 
-    def slots_of(self, corner: "Mesh", slots: Matrix) -> Matrix:
-        """Return the slots of this mesh that those of a corner are."""
-        if corner == self:
-            return slots
-        row, column = np.divmod(slots, corner.columns)
-        return row * self.columns + column
+    def carried(self, chip: Matrix, first: Matrix, second: Matrix, size: Matrix) -> Matrix:
+        """Return bytes over each link: (east, west, south, north, down, up; chips; layers; rows; columns of routers).
 
-    def turned(self, slots: Matrix) -> Matrix:
-        """Return what slots of one chip are called where rows and columns change places."""
-        row, column = np.divmod(slots, self.columns)
-        return column * self.rows + row
-
-    def distances(self) -> Matrix:
-        """Return hops between all pairs of slots."""
-        slot = np.arange(self.slots)
-        return self.hops(slot[:, None], slot[None, :])
-
-    def hops(self, first: Matrix, second: Matrix) -> Matrix:
-        """Return hops between slots, element by element; one hop from chip to chip, at the first slot of each."""
-        chips, rows, columns = zip(*(self.router(slot) for slot in (first, second)), strict=True)
-        inside = np.abs(rows[0] - rows[1]) + np.abs(columns[0] - columns[1])
-        across = rows[0] + columns[0] + rows[1] + columns[1] + np.abs(chips[0] - chips[1])
-        return np.where(chips[0] == chips[1], inside, across).astype(np.int64)
-
-    def position(self, slot: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-        """Return chip, row and column of slots."""
-        chip, inner = np.divmod(slot, self.rows * self.columns)
-        return (chip, *np.divmod(inner, self.columns))
-
-    def router(self, slot: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-        """Return chip, row and column of the routers of slots."""
-        chip, row, column = self.position(slot)
-        return chip, row // self.router_rows, column // self.router_columns
-
-    @property
-    def routers(self) -> tuple[int, int]:
-        """Rows and columns of the routers of a chip."""
-        return -(-self.rows // self.router_rows), -(-self.columns // self.router_columns)
-
-    def snake(self, height: int) -> Matrix:
-        """Return slots in boustrophedon order inside strips of `height` rows (1: the plain snake)."""
-        order = []
-        for top in range(0, self.rows, height):
-            rows = range(top, min(top + height, self.rows))
-            columns = range(self.columns) if (top // height) % 2 == 0 else range(self.columns - 1, -1, -1)
-            for step, column in enumerate(columns):
-                order += [row * self.columns + column for row in (rows if step % 2 == 0 else reversed(rows))]
-        size = self.rows * self.columns
-        return np.concatenate([np.array(order) + chip * size for chip in range(self.chips)])
-
-
-def mesh_of(plan: Floorplan) -> Mesh:
-    """Return the mesh of a program's tiles."""
-    return Mesh(plan.mesh_rows, plan.mesh_columns, plan.chips, plan.router_rows, plan.router_columns)
-
-
-@dataclass(frozen=True)
-class Loads:
-    """Bytes over each directed link.
-
-    Attributes:
-        east: (chips, rows, columns) of routers, over the link to the next one of its row; the last column has none.
-        west: the same links, the other way.
-        south: (chips, rows, columns) of routers, over the link to the next one of its column; the last row has none.
-        north: the same links, the other way.
-        chips: (chips, chips), from chip to chip.
-    """
-
-    east: Matrix
-    west: Matrix
-    south: Matrix
-    north: Matrix
-    chips: Matrix
-
-    @property
-    def on_mesh(self) -> Matrix:
-        """Those of all links of the meshes."""
-        return np.stack([self.east, self.west, self.south, self.north])
-
-    @property
-    def most(self) -> int:
-        """Of the busiest link."""
-        return int(max(self.on_mesh.max(), self.chips.max()))
-
-    @property
-    def total(self) -> int:
-        """Bytes times hops."""
-        return int(self.on_mesh.sum() + self.chips.sum())
-
-
-def link_loads(flows: Matrix, slots: tuple[int, ...], mesh: Mesh) -> Loads:
-    """Return bytes over each link, routed along the row first.
-
-    Args:
-        flows: (tiles, tiles) bytes.
-        slots: of the tiles.
-        mesh: of the slots.
-    """
-    source, destination = np.nonzero(flows)
-    amount = flows[source, destination]
-    at = np.asarray(slots, np.int64)
-    start, stop = mesh.router(at[source]), mesh.router(at[destination])
-    across = start[0] != stop[0]
-    chips = np.zeros((mesh.chips, mesh.chips), np.int64)
-    np.add.at(chips, (start[0][across], stop[0][across]), amount[across])
-    gate = np.zeros(int(across.sum()), np.int64)
-    # what leaves a chip goes to its first slot, and from the first slot of the other one on
-    legs = zip(
-        [part[~across] for part in (*start, *stop[1:], amount)],
-        [*(part[across] for part in start), gate, gate, amount[across]],
-        [stop[0][across], gate, gate, *(part[across] for part in stop[1:]), amount[across]],
-        strict=True,
-    )
-    chip, row, column, to_row, to_column, size = (np.concatenate(parts) for parts in legs)
-    rows, columns = mesh.routers
-    east, west, south, north = np.zeros((4, mesh.chips, rows + 1, columns + 1), np.int64)
-    for loads, first, last in ((east, column, to_column), (west, to_column, column)):
-        going = first < last
-        np.add.at(loads, (chip[going], row[going], first[going]), size[going])
-        np.add.at(loads, (chip[going], row[going], last[going]), -size[going])
-    for loads, first, last in ((south, row, to_row), (north, to_row, row)):
-        going = first < last
-        np.add.at(loads, (chip[going], first[going], to_column[going]), size[going])
-        np.add.at(loads, (chip[going], last[going], to_column[going]), -size[going])
-    inner = (slice(None), slice(rows), slice(columns))
-    return Loads(
-        east=east.cumsum(axis=2)[inner],
-        west=west.cumsum(axis=2)[inner],
-        south=south.cumsum(axis=1)[inner],
-        north=north.cumsum(axis=1)[inner],
-        chips=chips,
-    )
+        Packets go along the row first, then the column, then from layer to layer. A link is at the router with the
+        smaller row, column or layer; the last one of each has none.
+        """
+        layer, row, column = self.router(np.maximum(first, 0))
+        to_layer, to_row, to_column = self.router(np.maximum(second, 0))
+        rows, columns = self.routers
+        loads = np.zeros((6, self.chips, self.layers + 1, rows + 1, columns + 1), np.int64)
+        ways: list[tuple[Matrix, Matrix, tuple[Matrix, ...], tuple[Matrix, ...]]] = [
+            (column, to_column, (chip, layer, row), ()),
+            (row, to_row, (chip, layer), (to_column,)),
+            (layer, to_layer, (chip,), (to_row, to_column)),
+        ]
+        for way, (start, stop, before, after) in enumerate(ways):
+            for load, low, high in ((loads[2 * way], start, stop), (loads[2 * way + 1], stop, start)):
+                going = np.where(low < high, size, 0)
+                np.add.at(load, (*before, low, *after), going)
+                np.add.at(load, (*before, high, *after), -going)
+                np.cumsum(load, axis=len(before), out=load)
+        return loads[:, :, : self.layers, :rows, :columns]

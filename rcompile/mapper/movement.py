@@ -1,7 +1,7 @@
 """How long digital units and links are busy with an inference, matrix by matrix and in all.
 
-The outputs of a matrix pass the digital units of the tiles that make them once. Bytes go over the mesh along the row
-first; what leaves a chip passes its first slot. What a target does not state keeps pace.
+The outputs of a matrix pass the digital units of the tiles that make them once. Bytes go the way that the
+fabric of the tiles has; what leaves a chip passes its gate. What a target does not state keeps pace.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from rcompile.ir.placed import PlacedProgram
 from rcompile.mapper.clock import picoseconds
-from rcompile.mapper.mesh import link_loads, mesh_of
+from rcompile.mapper.fabric import link_loads
+from rcompile.mapper.topology import fabric_of
 from rcompile.mapper.traffic import Spread, add_sent, spreads
 from rcompile.targets import Target
 
 
 @dataclass(frozen=True)
 class Busy:
-    """Picoseconds per inference of the busiest digital unit, mesh link and link between chips."""
+    """Picoseconds per inference of the busiest digital unit, link between tiles and link between chips."""
 
     units: int
     links: int
@@ -42,7 +43,7 @@ class Movement:
         plan = placed.floorplan
         self._placed, self._target = placed, target
         self._tiles = len(plan.slots)
-        self._mesh = mesh_of(plan)
+        self._fabric = fabric_of(plan)
         rounds = np.array(plan.rounds)
         self._together = rounds[:, None] == rounds
         self.spreads: list[Spread] = spreads(placed.program, placed.places, plan.crossbars_per_tile)
@@ -59,7 +60,7 @@ class Movement:
         if self._target.noc.hop_s and flows.any():
             slots = np.array(self._placed.floorplan.slots)
             source, destination = np.nonzero(flows)
-            hops = int(self._mesh.hops(slots[source], slots[destination]).max())
+            hops = int(self._fabric.hops(slots[source], slots[destination]).max())
         travel = picoseconds(hops * self._target.noc.hop_s) if hops else 0
         item = self._placed.program.matrices[matrix]
         slots_of_copy = -(-item.matrix.vectors // item.replicas)
@@ -74,7 +75,7 @@ class Movement:
         return np.ceil(np.where(self._together, flows, 0)).astype(np.int64)
 
     def _busy(self, matrices: list[int], flows: NDArray[np.int64]) -> Busy:
-        loads = link_loads(flows, self._placed.floorplan.slots, self._mesh)
+        loads = link_loads(flows, self._placed.floorplan.slots, self._fabric)
         noc = self._target.noc
         made = np.zeros(self._tiles)
         for index in matrices:
@@ -82,7 +83,7 @@ class Movement:
             made[own.tiles] += matrix.vectors * matrix.groups * matrix.columns * own.makes
         return Busy(
             units=lasting(float(made.max()), self._target.tile.elements_per_s),
-            links=lasting(float(loads.on_mesh.max()), noc.link_bytes_per_s),
+            links=lasting(float(loads.inside.max()), noc.link_bytes_per_s),
             chips=lasting(float(loads.chips.max()), noc.chip_link_bytes_per_s),
         )
 

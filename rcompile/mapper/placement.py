@@ -1,10 +1,10 @@
-"""Tiles onto the mesh of each chip: least bytes x hops.
+"""Tiles onto the mesh, tree or bus of each chip: least bytes x hops.
 
 Tiles are first dealt to chips (`chip_cut`), then each chip is a quadratic assignment problem of its own, since what
 crosses chips passes their gates. Snakes in strips start it, descent improves each, annealing and tabu search go on
-from the best (`swaps`), and CP-SAT finishes instances of up to nine tiles. All searches are limited by work and
-draw from fixed seeds: results depend on neither machine nor threads. Bounds are Gilmore's and Lawler's on the mesh as
-a whole, and the nearest slots of an endless one.
+from the best (`swaps`), and CP-SAT finishes instances of up to nine tiles on a mesh. All searches are limited by work
+and draw from fixed seeds: results depend on neither machine nor threads. Bounds are Gilmore's and Lawler's on the
+fabric as a whole, and the nearest slots of an endless one.
 """
 
 from dataclasses import dataclass, replace
@@ -15,12 +15,12 @@ from threadpoolctl import threadpool_limits
 
 from rcompile.mapper.chip_cut import Cut, crossing, cut_into_chips
 from rcompile.mapper.effort import solver
-from rcompile.mapper.mesh import Matrix, Mesh
+from rcompile.mapper.fabric import Fabric, Matrix
+from rcompile.mapper.mesh import Mesh
 from rcompile.mapper.swaps import Problem, anneal, descend, problem_of, tabu
 from rcompile.options import Effort
 
 EXACT_TILES = 9
-STRIP_HEIGHTS = range(1, 7)
 ANNEALED = 3
 """Starts that annealing goes on from."""
 
@@ -52,14 +52,14 @@ class Assignment:
     cut: Cut
 
 
-def assign(flows: Matrix, mesh: Mesh, effort: Effort) -> Assignment:
-    """Place tiles with the given flows (tile x tile, bytes) on the mesh."""
+def assign(flows: Matrix, fabric: Fabric, effort: Effort) -> Assignment:
+    """Place tiles with the given flows (tile x tile, bytes) on the fabric."""
     tiles = len(flows)
     symmetric = flows + flows.T
     np.fill_diagonal(symmetric, 0)
     with threadpool_limits(1, "blas"):
-        cut = cut_into_chips(symmetric, mesh, effort)
-    snake = mesh.snake(1)[:tiles]
+        cut = cut_into_chips(symmetric, fabric, effort)
+    snake = fabric.snake()[:tiles]
     if not symmetric.any():
         return Assignment(tuple(map(int, snake)), 0, 0, 0, proven=True, cut=cut)
     slots, exact = np.empty(tiles, np.int64), 0
@@ -68,38 +68,40 @@ def assign(flows: Matrix, mesh: Mesh, effort: Effort) -> Assignment:
         for chip in chips:
             own = np.flatnonzero(cut.chip == chip)
             outward = symmetric[np.ix_(own, np.flatnonzero(cut.chip != chip))].sum(axis=1)
-            inside, exact = place_chip(symmetric[np.ix_(own, own)], outward, mesh, effort, len(chips))
-            slots[own] = chip * mesh.rows * mesh.columns + inside
-        if len(chips) > 1 and mesh.slots <= BOUNDED_SLOTS:
-            slots = across_chips(symmetric, mesh, slots)
-    bound = max(lower_bound(symmetric, mesh), exact if mesh.chips == 1 else 0)
-    snake_cost, found = cost_on(symmetric, mesh, snake), cost_on(symmetric, mesh, slots)
+            inside, exact = place_chip(symmetric[np.ix_(own, own)], outward, fabric, effort, len(chips))
+            slots[own] = chip * fabric.per_chip + inside
+        if len(chips) > 1 and fabric.slots <= BOUNDED_SLOTS:
+            slots = across_chips(symmetric, fabric, slots)
+    bound = max(lower_bound(symmetric, fabric), exact if fabric.chips == 1 else 0)
+    snake_cost, found = cost_on(symmetric, fabric, snake), cost_on(symmetric, fabric, slots)
     if found > snake_cost:
         slots, found = snake, snake_cost
-    chip = slots // (mesh.rows * mesh.columns)
+    chip = slots // fabric.per_chip
     cut = replace(cut, chip=chip, bytes=crossing(symmetric, chip))
     return Assignment(tuple(map(int, slots)), found, snake_cost, bound, proven=found == bound, cut=cut)
 
 
-def assign_in_rounds(flows: Matrix, mesh: Mesh, rounds: NDArray[np.int64], resident: int, effort: Effort) -> Assignment:
+def assign_in_rounds(
+    flows: Matrix, fabric: Fabric, rounds: NDArray[np.int64], resident: int, effort: Effort
+) -> Assignment:
     """Place tiles of which only those of one round, and the resident ones, are there at the same time.
 
-    Only flows between tiles that compute in the same round cross the mesh. Resident tiles are placed first, then each
+    Only flows between tiles that compute in the same round cross the fabric. Resident tiles are placed first, then each
     round on the slots that they leave.
 
     Args:
         flows: (tiles, tiles) bytes.
-        mesh: at least as many slots as are there at the same time.
+        fabric: at least as many slots as are there at the same time.
         rounds: (tiles,) in which each computes.
         resident: the first of the tiles that stay.
         effort: of the search.
     """
     kept = np.arange(resident, len(flows))
     together = np.where(rounds[:, None] == rounds, flows, 0)
-    first = assign(together[np.ix_(kept, kept)], mesh, effort) if kept.size else None
+    first = assign(together[np.ix_(kept, kept)], fabric, effort) if kept.size else None
     slots = np.empty(len(flows), np.int64)
     slots[kept] = first.slots if first is not None else []
-    free = np.setdiff1d(mesh.snake(1), slots[kept], assume_unique=True)
+    free = np.setdiff1d(fabric.snake(), slots[kept], assume_unique=True)
     symmetric = together + together.T
     snake = slots.copy()
     for number in range(int(rounds.max()) + 1):
@@ -108,58 +110,57 @@ def assign_in_rounds(flows: Matrix, mesh: Mesh, rounds: NDArray[np.int64], resid
         snake[own] = slots[own] = free[: own.size]
         order = np.concatenate([slots[there], np.setdiff1d(free, slots[own], assume_unique=True)])
         none = np.zeros(len(order), np.int64)
-        hops = mesh.hops(order[:, None], order[None, :])
+        hops = fabric.hops(order[:, None], order[None, :])
         movable = np.isin(there, own)
         problem = problem_of(symmetric[np.ix_(there, there)], hops, none[: there.size], none, ~movable)
         with threadpool_limits(1, "blas"):
             moved = order[descend(problem, np.arange(len(order)), int(SWAP_WORK // len(order) ** 2))]
         slots[own] = moved[: there.size][movable]
-    cost, snake_cost = cost_on(symmetric, mesh, slots), cost_on(symmetric, mesh, snake)
+    cost, snake_cost = cost_on(symmetric, fabric, slots), cost_on(symmetric, fabric, snake)
     if cost > snake_cost:
         slots, cost = snake, snake_cost
-    bound = lattice_bound(symmetric, mesh) if mesh.chips == 1 else 0
-    chip = slots // (mesh.rows * mesh.columns)
+    bound = nearest_bound(symmetric, fabric) if fabric.chips == 1 else 0
+    chip = slots // fabric.per_chip
     cut = Cut(chip, crossing(symmetric, chip), 0)
     return Assignment(tuple(map(int, slots)), cost, snake_cost, bound, proven=cost == bound, cut=cut)
 
 
-def place_chip(flow: Matrix, outward: Matrix, mesh: Mesh, effort: Effort, chips: int) -> tuple[Matrix, int]:
+def place_chip(flow: Matrix, outward: Matrix, fabric: Fabric, effort: Effort, chips: int) -> tuple[Matrix, int]:
     """Return the slots of one chip's tiles, and a bound on their cost, 0 where there is none.
 
     Args:
         flow: bytes between its tiles.
         outward: bytes between each and other chips.
-        mesh: of all chips.
+        fabric: of all chips.
         effort: of the search, which all chips share.
         chips: how many.
     """
     tiles = len(flow)
-    corner = mesh.corner(tiles)
+    corner = fabric.corner(tiles)
     slot = np.arange(corner.slots)
-    problem = problem_of(flow, corner.distances(), outward, corner.hops(slot, np.zeros_like(slot)))
+    problem = problem_of(flow, corner.distances(), outward, corner.to_gate(slot))
     found = search(problem, corner, effort, chips)[:tiles]
     bound = 0
-    alone = replace(mesh, chips=1)
-    if tiles <= EXACT_TILES and not outward.any() and cost_on(flow, corner, found) > lower_bound(flow, alone):
+    few = (
+        tiles <= EXACT_TILES and not outward.any() and cost_on(flow, corner, found) > lower_bound(flow, fabric.alone())
+    )
+    if few and isinstance(corner, Mesh) and corner.layers == 1:
         found, bound = solve(flow, corner, found, effort)
-    whole = corner.rows == mesh.rows and corner.columns == mesh.columns
-    return mesh.slots_of(corner, found), bound if whole else 0
+    return fabric.slots_of(corner, found), bound if corner.per_chip == fabric.per_chip else 0
 
 
-def across_chips(symmetric: Matrix, mesh: Mesh, slots: Matrix) -> Matrix:
+def across_chips(symmetric: Matrix, fabric: Fabric, slots: Matrix) -> Matrix:
     """Improve a placement by swaps over all chips, until none helps."""
-    none = np.zeros(mesh.slots, np.int64)
-    problem = problem_of(symmetric, mesh.distances(), none[: len(slots)], none)
-    order = np.concatenate([slots, np.setdiff1d(np.arange(mesh.slots), slots)])
-    return descend(problem, order, int(SWAP_WORK // mesh.slots**2))[: len(slots)]
+    none = np.zeros(fabric.slots, np.int64)
+    problem = problem_of(symmetric, fabric.distances(), none[: len(slots)], none)
+    order = np.concatenate([slots, np.setdiff1d(np.arange(fabric.slots), slots)])
+    return descend(problem, order, int(SWAP_WORK // fabric.slots**2))[: len(slots)]
 
 
-def search(problem: Problem, mesh: Mesh, effort: Effort, chips: int) -> Matrix:
+def search(problem: Problem, fabric: Fabric, effort: Effort, chips: int) -> Matrix:
     """Return the best order that the portfolio finds; the first entries are the slots of the tiles."""
     slots = len(problem.distance)
-    turned = Mesh(mesh.columns, mesh.rows, 1)
-    starts = [mesh.snake(height) for height in STRIP_HEIGHTS if height <= mesh.rows]
-    starts += [turned.turned(turned.snake(height)) for height in STRIP_HEIGHTS if height <= mesh.columns]
+    starts = fabric.starts()
     swaps = max(1, int(SWAP_WORK / slots**2 / chips / len(starts)))
     descended = sorted((descend(problem, start, swaps) for start in starts), key=problem.cost)
     best = descended[0]
@@ -177,31 +178,25 @@ def distinct(orders: list[Matrix], problem: Problem) -> list[Matrix]:
     return list({problem.cost(order): order for order in reversed(orders)}.values())[::-1]
 
 
-def cost_on(symmetric: Matrix, mesh: Mesh, slots: Matrix) -> int:
+def cost_on(symmetric: Matrix, fabric: Fabric, slots: Matrix) -> int:
     """Return bytes x hops without the distances of all slots."""
     first, second = np.nonzero(symmetric)
-    return int((symmetric[first, second] * mesh.hops(slots[first], slots[second])).sum()) // 2
+    return int((symmetric[first, second] * fabric.hops(slots[first], slots[second])).sum()) // 2
 
 
-def lower_bound(symmetric: Matrix, mesh: Mesh) -> int:
-    """Return bytes x hops that no placement on the mesh falls below."""
-    found = lattice_bound(symmetric, mesh) if mesh.chips == 1 else 0
-    if mesh.slots <= BOUNDED_SLOTS:
-        found = max(found, gilmore_lawler(symmetric, mesh.distances()))
+def lower_bound(symmetric: Matrix, fabric: Fabric) -> int:
+    """Return bytes x hops that no placement on the fabric falls below."""
+    found = nearest_bound(symmetric, fabric) if fabric.chips == 1 else 0
+    if fabric.slots <= BOUNDED_SLOTS:
+        found = max(found, gilmore_lawler(symmetric, fabric.distances()))
     return found
 
 
-def lattice_bound(symmetric: Matrix, mesh: Mesh) -> int:
-    """Return a lower bound on any mesh of one chip: a tile's largest flows over the shortest distances there are.
-
-    A router has at most 4 k others at distance k; a slot shares its own with all others of its block.
-    """
-    count, block = len(symmetric) - 1, mesh.router_rows * mesh.router_columns
-    beside = np.zeros(block - 1, np.int64)
-    farther = np.repeat(np.arange(1, count + 1), 4 * block * np.arange(1, count + 1))
-    nearest = np.concatenate([beside, farther])[:count]
+def nearest_bound(symmetric: Matrix, fabric: Fabric) -> int:
+    """Return a lower bound for one chip of any size: a tile's largest flows over the shortest distances."""
+    count = len(symmetric) - 1
     flows = -np.sort(-symmetric, axis=1)[:, :count]
-    return -(-int((flows * nearest).sum()) // 2)
+    return -(-int((flows * fabric.nearest(count)).sum()) // 2)
 
 
 def gilmore_lawler(symmetric: Matrix, distances: Matrix) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas
 
-from rcompile.mapper.mesh import Matrix
+from rcompile.mapper.fabric import Matrix
 
 Floats = NDArray[np.float64]
 

@@ -10,6 +10,7 @@ from math import prod
 
 from rcompile.errors import UnsupportedError
 from rcompile.frontend.binary import with_signs
+from rcompile.frontend.elements import elements_of
 from rcompile.frontend.export import part_to_onnx
 from rcompile.frontend.macs import macs_of
 from rcompile.frontend.matrix_operator import static_shape
@@ -305,17 +306,19 @@ class Lowering:
         for node, graph in self.tables.digital.values():
             if node.name not in self.bodies:
                 rest.setdefault(node.origin_name, []).append((node, graph))
-        found = []
+        times, found = repeats(self.graph), []
         for name, op_type in self.graph.source_nodes:
+            elements = sum(elements_of(node, graph) * times[id(graph)] for node, graph in rest.get(name, []))
             if name in self.graph.folded:
                 found.append(Placement(name, op_type, "folded", self.graph.folded[name]))
             elif name in matrices:
                 own = matrices[name]
                 reason = "; ".join(shapes_of(matrix) for matrix in own)
-                found.append(Placement(name, op_type, "crossbar", reason, sum(matrix.macs for matrix in own)))
+                macs = sum(matrix.macs for matrix in own)
+                found.append(Placement(name, op_type, "crossbar", reason, macs, elements))
             elif name in rest:
-                macs = sum(macs_of(node, graph) for node, graph in rest[name])
-                found.append(Placement(name, op_type, "digital", self.reason_of(rest[name]), macs))
+                macs = sum(macs_of(node, graph) * times[id(graph)] for node, graph in rest[name])
+                found.append(Placement(name, op_type, "digital", self.reason_of(rest[name]), macs, elements))
             else:
                 kept = {"QuantizeLinear", "DequantizeLinear"}
                 reason = "into the integers of the matrices that read it" if op_type in kept else DEAD
@@ -326,6 +329,15 @@ class Lowering:
         """Say why a node of the file is digital: of what it was taken apart into, the product's reason."""
         products = [node for node, _ in parts if node.op_type in {*OPERATORS, *UNFOLDED}]
         return self.tables.refusals[(products or [parts[0][0]])[0].name]
+
+
+def repeats(graph: Graph, times: int = 1) -> dict[int, int]:
+    """Return how often a graph, and each body in it, runs for one sample; by identity."""
+    found = {id(graph): times}
+    for node in graph.nodes:
+        if node.body is not None:
+            found |= repeats(node.body, times * (static_shape(graph.values.get(node.inputs[-1])) or (1,))[0])
+    return found
 
 
 def with_computed_states(graph: Graph) -> Graph:

@@ -1,14 +1,17 @@
 """Put blocks on crossbars, crossbars in tiles, tiles on the mesh; in rounds, where there are too few."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from rcompile.ir.arrays import frozen
 from rcompile.ir.crossbar import CrossbarProgram
 from rcompile.ir.placed import Floorplan, PlacedProgram, PlacementQuality, Sharing, Traffic
-from rcompile.mapper.mesh import Mesh, link_loads
+from rcompile.mapper.fabric import link_loads
 from rcompile.mapper.packing import pack
 from rcompile.mapper.placement import assign, assign_in_rounds
 from rcompile.mapper.rounds import numbered, rounds_of
+from rcompile.mapper.topology import fabric_of
 from rcompile.mapper.traffic import tile_flows
 from rcompile.mapper.why_not import refuse
 from rcompile.options import Effort
@@ -40,38 +43,38 @@ def place(program: CrossbarProgram, target: Target, effort: Effort = Effort.NORM
     places["crossbar"] = tile * per_tile + place  # spare ones count, too
     tiles = len(tile_rounds)
     flows = tile_flows(program, places, per_tile, tiles)
-    size = hierarchy.mesh_rows, hierarchy.mesh_columns
-    routers = target.noc.router_rows, target.noc.router_columns
+    plan = Floorplan(
+        crossbars_per_tile=per_tile,
+        mesh_rows=hierarchy.mesh_rows,
+        mesh_columns=hierarchy.mesh_columns,
+        mesh_layers=hierarchy.mesh_layers,
+        chips=hierarchy.chips,
+        crossbars_used=int(places["crossbar"].max()) + 1,
+        slots=(),
+        rounds=tuple(tile_rounds.tolist()),
+        resident=resident,
+        router_rows=target.noc.router_rows,
+        router_columns=target.noc.router_columns,
+        topology=target.noc.topology,
+    )
+    fabric = fabric_of(plan)
     if cut is None:
-        chips = -(-tiles // target.tiles_per_chip)
-        mesh = Mesh(*size, chips, *routers)
-        found = assign(flows, mesh, effort)
+        fabric = replace(fabric, chips=-(-tiles // target.tiles_per_chip))
+        found = assign(flows, fabric, effort)
     else:
-        mesh = Mesh(*size, hierarchy.chips, *routers)
-        found = assign_in_rounds(flows, mesh, tile_rounds, resident, effort)
+        found = assign_in_rounds(flows, fabric, tile_rounds, resident, effort)
     together = np.where(tile_rounds[:, None] == tile_rounds, flows, 0)
     return PlacedProgram(
         program=program,
         places=frozen(places),
         reduction=frozen(np.arange(len(program.blocks), dtype=np.int32)),
-        floorplan=Floorplan(
-            crossbars_per_tile=per_tile,
-            mesh_rows=hierarchy.mesh_rows,
-            mesh_columns=hierarchy.mesh_columns,
-            chips=hierarchy.chips,
-            crossbars_used=int(places["crossbar"].max()) + 1,
-            slots=found.slots,
-            rounds=tuple(tile_rounds.tolist()),
-            resident=resident,
-            router_rows=target.noc.router_rows,
-            router_columns=target.noc.router_columns,
-        ),
+        floorplan=replace(plan, slots=found.slots),
         traffic=tuple(Traffic(int(s), int(d), int(flows[s, d])) for s, d in zip(*np.nonzero(flows), strict=True)),
         quality=PlacementQuality(
             byte_hops=found.cost,
             lower_bound=found.bound,
             snake_byte_hops=found.snake_cost,
-            max_link_bytes=link_loads(together, found.slots, mesh).most,
+            max_link_bytes=link_loads(together, found.slots, fabric).most,
             proven=found.proven,
             chip_bytes=found.cut.bytes,
             chip_bytes_bound=found.cut.bound,

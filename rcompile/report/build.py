@@ -95,6 +95,7 @@ def model_info(result: Result) -> ModelInfo:
             op_type=op_type,
             count=len(members),
             macs=sum(source.placements[i].macs for i in members),
+            elements=sum(source.placements[i].elements for i in members),
             placed=where,
             reason=reason,
             nodes=[source.placements[i].node for i in members],

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rcompile.devices.holding import holds_s
+from rcompile.report.console import age
 from rcompile.report.schema import Diagnostic
 from rcompile.result import Result
 
@@ -58,13 +60,14 @@ def smallest_chip(result: Result) -> list[Diagnostic]:
     if result.options.fit is None:
         return []
     hierarchy = result.target.hierarchy
+    layers = f", {hierarchy.mesh_layers} layers of them" if hierarchy.mesh_layers > 1 else ""
     return [
         Diagnostic(
             severity="note",
             code="SMALLEST_CHIP",
             node="",
             message=f"the smallest chip of {result.target.name}'s tiles that does: {hierarchy.mesh_rows} x "
-            f"{hierarchy.mesh_columns}",
+            f"{hierarchy.mesh_columns}{layers}",
             hint="",
         )
     ]
@@ -83,6 +86,26 @@ def reference_columns(result: Result) -> list[Diagnostic]:
             node="",
             message=f"{crossbars:,} crossbars have one more column each for reference: {crossbars * rows:,} cells",
             hint="",
+        )
+    ]
+
+
+def retention(result: Result) -> list[Diagnostic]:
+    """Warn where cells lose their levels before they are written again."""
+    device, placed = result.device, result.compiled.placed
+    lost = holds_s(device, placed.program.cell_bits)
+    if lost is None or (device.refresh is not None and device.refresh.every_s <= lost):
+        return []
+    anew = "" if device.refresh is None else f", and are written anew each {age(device.refresh.every_s)}"
+    return [
+        Diagnostic(
+            severity="note" if device.refresh is None else "warning",
+            code="RETENTION",
+            node="",
+            message=f"cells of {device.name} hold their {2**placed.program.cell_bits} levels for {age(lost)}: then 1 % "
+            f"of those of some level are off by more than half a level{anew}",
+            hint=f"write them anew before (--device '...?refresh.every_s={lost:.3g}'), measure what it costs (--at), "
+            "or fewer bits a cell (--set crossbar.cell_bits=...)",
         )
     ]
 

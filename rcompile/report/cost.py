@@ -26,6 +26,7 @@ def cost_info(cost: Cost) -> CostInfo:
             )
             for item in cost.components
         ],
+        digital=layer_cost_info(cost.digital),
         missing=list(cost.missing),
         formulas=FORMULAS,
     )

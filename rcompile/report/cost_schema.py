@@ -28,18 +28,6 @@ class ComponentInfo(msgspec.Struct, frozen=True, kw_only=True):
     area_m2: float | None
 
 
-class CostInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What an inference takes, component by component.
-
-    missing: what the target does not state, and energy or area therefore leave out, or are null for. formulas: how
-    each figure follows from others of this report.
-    """
-
-    components: list[ComponentInfo]
-    missing: list[str]
-    formulas: dict[str, str]
-
-
 class LayerCostInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a layer does in one inference, and what that takes.
 
@@ -52,3 +40,16 @@ class LayerCostInfo(msgspec.Struct, frozen=True, kw_only=True):
     conversions: list[tuple[int, float]]
     at_work_s: dict[str, float]
     energy_by_component: dict[str, float]
+
+
+class CostInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What an inference takes, component by component.
+
+    digital: what operators between matrices do and take. missing: what the target does not state, and energy or area
+    therefore leave out, or are null for. formulas: how each figure follows from others of this report.
+    """
+
+    components: list[ComponentInfo]
+    digital: LayerCostInfo
+    missing: list[str]
+    formulas: dict[str, str]

@@ -69,12 +69,13 @@ def mapping(result: Result) -> Mapping:
                 crossbars_used=used[tile],
                 waiting_bytes=placed.waiting_bytes[tile],
                 chip=chip,
+                layer=layer,
                 row=row,
                 column=column,
                 crossbars=sorted(held[tile].items()),
             )
             for tile in range(len(plan.slots))
-            for chip, row, column in [plan.position(tile)]
+            for chip, layer, row, column in [plan.position(tile)]
         ],
         traffic=[LinkInfo(source=t.source, destination=t.destination, bytes=t.bytes) for t in placed.traffic],
         deterministic_hash=result.program_hash,

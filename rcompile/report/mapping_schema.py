@@ -62,6 +62,7 @@ class TileInfo(msgspec.Struct, frozen=True, kw_only=True):
     waiting_bytes: int
     """Inputs that wait in it at most."""
     chip: int
+    layer: int
     row: int
     column: int
     crossbars: list[tuple[int, int]]

@@ -281,6 +281,10 @@
     for (const [name, value, unit, note] of later) {
       if (value !== null) cards.push([name, unit === "%" ? percent(value) : unit === "s" ? duration(value) : si(value, unit), note]);
     }
+    if (t.programming.holds_s !== null) {
+      cards.push(["Cells hold for", duration(t.programming.holds_s), "then 1 % of a level\u2019s cells are off by more than half a level"]);
+    }
+    if (t.programming.refresh_power_w !== null) cards.push(["Refresh power", si(t.programming.refresh_power_w, "W"), "writing all cells anew at the device\u2019s intervals, else before they are lost"]);
     if (t.area_m2 !== null) cards.push(["Area", `${number(t.area_m2 * 1e6)}${NBSP}mm\u00b2`, ""]);
     const open = [...later, ["Area", t.area_m2]].filter((item) => item[1] === null)
       .map(([name]) => (name.startsWith("ADC") ? name : name.toLowerCase()));
@@ -328,7 +332,7 @@
 
   function prepareTiles() {
     // rounds are drawn like chips of their own
-    tiles = report.mapping.tiles.map((t) => ({ ...t, chip: t.round * (hierarchy.chips || 1) + t.chip, held: t.crossbars_used, sent: 0, received: 0 }));
+    tiles = report.mapping.tiles.map((t) => ({ ...t, chip: (t.round * (hierarchy.chips || 1) + t.chip) * layersOfChip() + t.layer, held: t.crossbars_used, sent: 0, received: 0 }));
     const at = new Map(tiles.map((t) => [t.tile, t]));
     for (const { source, destination, bytes: amount } of report.mapping.traffic) {
       if (at.has(source)) at.get(source).sent += amount;
@@ -476,10 +480,16 @@
     drawLegend(colours, many);
   }
 
-  function chipName(chip) {
-    const each = hierarchy.chips || 1;
-    const round = report.mapping.rounds > 1 ? `Round ${Math.floor(chip / each) + 1}` : "";
-    return round && each > 1 ? `${round}, chip ${chip % each}` : round || `Chip ${chip}`;
+  const layersOfChip = () => hierarchy.mesh_layers || 1;
+
+  function chipName(number) {
+    const each = hierarchy.chips || 1, stacked = layersOfChip();
+    const chip = Math.floor(number / stacked);
+    const parts = [];
+    if (report.mapping.rounds > 1) parts.push(`round ${Math.floor(chip / each) + 1}`);
+    if (each > 1 || (parts.length === 0 && stacked === 1)) parts.push(`chip ${chip % each}`);
+    if (stacked > 1) parts.push(`layer ${number % stacked}`);
+    return parts.join(", ").replace(/^./, (first) => first.toUpperCase());
   }
 
   function linksOf(own) {
@@ -999,6 +1009,7 @@
     const energies = components.map((c) => (c.dynamic_j || 0) + (c.static_j || 0));
     const most = Math.max(...energies, 1e-300), whole = energies.reduce((sum, v) => sum + v, 0) || 1;
     const area = components.reduce((sum, c) => sum + (c.area_m2 || 0), 0) || 1;
+    const between = Object.values(report.cost.digital.energy_by_component).reduce((sum, v) => sum + v, 0);
     const order = components.map((_, i) => i).sort((a, b) => energies[b] - energies[a]);
     add(body("cost"),
       framed(table("Energy of one inference and area of the chips, component by component.",
@@ -1010,7 +1021,8 @@
             c.area_m2 === null || t.area_m2 === null ? MISSING : percent(c.area_m2 / area)];
         })), true),
       h("p", { class: "muted small after" }, `${t.energy_j === null ? "No total is known" : `In all ${si(t.energy_j, "J")}`}${
-        t.area_m2 === null ? "" : ` and ${number(t.area_m2 * 1e6)}${NBSP}mm\u00b2`}. Leakage counts in tiles and chips that hold something.`),
+        t.area_m2 === null ? "" : ` and ${number(t.area_m2 * 1e6)}${NBSP}mm\u00b2`}${
+        between > 0 ? `; ${si(between, "J")} of it for the operators between layers` : ""}. Leakage counts in tiles and chips that hold something.`),
       h("details", { class: "after" }, h("summary", {}, "How each figure follows from others of report.json"),
         pairs(Object.entries(formulas).map(([name, text]) => [h("code", {}, name), text]))));
   }

@@ -34,11 +34,15 @@ class TensorInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperatorInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Operators of one type that went to the same place for the same reason."""
+    """Operators of one type that went to the same place for the same reason.
+
+    elements: on which digital units work for them, for one inference.
+    """
 
     op_type: str
     count: int
     macs: int
+    elements: int
     placed: str
     reason: str
     nodes: list[str]

@@ -13,7 +13,7 @@ ACTIONS: dict[str, str] = {
     "output_byte": "a byte of partial sums that a core hands out",
     "buffer_byte": "a byte written to, or read from, the buffer of a tile",
     "bus_byte": "a byte on the way between a tile's buffer and its cores",
-    "element": "an output that a digital unit finishes",
+    "element": "an output that a digital unit finishes, or an element on which an operator between matrices works",
     "hop_byte": "a byte that a router passes on to the next tile",
     "chip_byte": "a byte that passes from chip to chip",
 }

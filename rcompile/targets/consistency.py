@@ -33,6 +33,19 @@ def contradictions(target: Target) -> Iterator[tuple[str, str]]:
             f"must be less than the {target.crossbars_per_tile} crossbars of a tile, "
             f"is {target.hierarchy.spare_crossbars}",
         )
+    noc = target.noc
+    if noc.topology != "mesh" and (noc.router_rows, noc.router_columns) != (1, 1):
+        yield (
+            "noc.router_rows",
+            f"must be 1, as router_columns, where noc.topology is {noc.topology}: only routers of a mesh serve blocks "
+            "of tiles",
+        )
+    if noc.topology != "mesh" and target.hierarchy.mesh_layers > 1:
+        yield (
+            "hierarchy.mesh_layers",
+            f"must be 1 where noc.topology is {noc.topology}, is {target.hierarchy.mesh_layers}: only meshes are "
+            "connected from layer to layer",
+        )
     if target.weights.sign in PAIRS_IN_ROWS and target.rows_at_once < 2:
         yield (
             "crossbar.rows_at_once",

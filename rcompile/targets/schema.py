@@ -83,7 +83,7 @@ class Target:
     @property
     def tiles_per_chip(self) -> int:
         """Tiles of one chip."""
-        return self.hierarchy.mesh_rows * self.hierarchy.mesh_columns
+        return self.hierarchy.tiles
 
     @property
     def usable_per_chip(self) -> int:

@@ -206,6 +206,9 @@ class Hierarchy:
     )  # fmt: skip
     mesh_rows: int = rule(int, "rows of the mesh of tiles of a chip", low=1, high=1024)
     mesh_columns: int = rule(int, "columns of the mesh of tiles of a chip", low=1, high=1024)
+    mesh_layers: int = rule(
+        int, "meshes of tiles on top of each other in a chip", low=1, high=64, default=1, choice=True
+    )
     chips: int = rule(int, "chips that may be used", low=1, high=4096, default=1)
     spare_crossbars: int = rule(
         int,
@@ -217,10 +220,15 @@ class Hierarchy:
     )
 
     @property
+    def tiles(self) -> int:
+        """Tiles of a chip."""
+        return self.mesh_layers * self.mesh_rows * self.mesh_columns
+
+    @property
     def crossbars(self) -> dict[str, int]:
         """Crossbars that each level has, from the crossbar to the chip."""
         named = dict(zip(self.levels, accumulate(self.counts, mul), strict=True))
-        return {"crossbar": 1, **named, "chip": self.mesh_rows * self.mesh_columns * prod(self.counts)}
+        return {"crossbar": 1, **named, "chip": self.tiles * prod(self.counts)}
 
 
 @dataclass(frozen=True)
@@ -244,9 +252,17 @@ class Tile:
 class Noc:
     """How tiles and chips are connected."""
 
+    topology: str = rule(
+        str,
+        "what connects the tiles of a chip: a mesh of links; a tree whose nodes join four, up to the gate; one bus "
+        "that all share",
+        choices=("mesh", "h_tree", "bus"),
+        default="mesh",
+        choice=True,
+    )
     link_bytes_per_s: float = rule(
         float,
-        "one way over a link of the mesh; 0: not known, links keep pace",
+        "one way over a link between tiles, or over the bus; 0: not known, links keep pace",
         unit="byte/s",
         low=0.0,
         high=1e18,

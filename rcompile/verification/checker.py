@@ -353,7 +353,7 @@ def check_reduction(reduction: np.ndarray, blocks: int) -> None:
 def check_floorplan(plan: Json) -> None:
     """Check tiles and capacity."""
     slots = plan["slots"]
-    total = plan["chips"] * plan["mesh_rows"] * plan["mesh_columns"]
+    total = plan["chips"] * plan["mesh_layers"] * plan["mesh_rows"] * plan["mesh_columns"]
     rounds = np.array(plan["rounds"])
     rule(len(rounds) == len(slots), f"{len(slots)} tiles have {len(rounds)} rounds")
     for number in range(int(rounds.max()) + 1):

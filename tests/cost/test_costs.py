@@ -33,6 +33,13 @@ CASES = {
     "fragments": ("forms", {}, "crossbars"),
     "pulses": ("timely", {}, "crossbars"),
     "slices in SRAM": ("ramwich", {}, "crossbars"),
+    "stacked": ("isaac", {"crossbar.rows": "32", "crossbar.columns": "32", "hierarchy.counts": "[2, 2]",
+                "hierarchy.mesh_rows": "2", "hierarchy.mesh_columns": "2", "hierarchy.mesh_layers": "9",
+                "noc.router_rows": "1", "noc.router_columns": "1"}, "crossbars"),
+    "tree": ("isaac", {"crossbar.rows": "32", "crossbar.columns": "32", "hierarchy.counts": "[2, 2]",
+             "noc.topology": "h_tree", "noc.router_rows": "1", "noc.router_columns": "1"}, "crossbars"),
+    "bus": ("isaac", {"crossbar.rows": "32", "crossbar.columns": "32", "hierarchy.counts": "[2, 2]",
+            "noc.topology": "bus", "noc.router_rows": "1", "noc.router_columns": "1"}, "crossbars"),
 }  # fmt: skip
 
 
@@ -63,7 +70,9 @@ def test_each_layer_s_energy_follows_from_its_actions(reports, case):
     """By `cost.formulas`, from report.json alone."""
     report = reports[case]
     components = {item["name"]: item for item in report["cost"]["components"]}
-    for layer in report["layers"]:
+    digital = {"cost": report["cost"]["digital"], "name": "digital"}
+    assert digital["cost"]["actions"]["element"] == sum(item["elements"] for item in report["model"]["operators"])
+    for layer in [*report["layers"], digital]:
         cost = layer["cost"]
         assert cost["actions"]["conversion"] == pytest.approx(sum(n for _, n in cost["conversions"]), rel=1e-12)
         for name, energy in cost["energy_by_component"].items():
@@ -77,19 +86,22 @@ def test_each_layer_s_energy_follows_from_its_actions(reports, case):
                 expected = cost["actions"][item["per"]] * unit[item["bits"]]
             assert energy == pytest.approx(expected, rel=1e-9, abs=0), (layer["name"], name)
         total = sum(cost["energy_by_component"].values())
-        assert (layer["energy_j"] or 0.0) == pytest.approx(total, rel=1e-9)
+        assert (layer.get("energy_j", total) or 0.0) == pytest.approx(total, rel=1e-9)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_each_component_s_figures_follow_from_layers_and_counts(reports, case):
     report = reports[case]
     for item in report["cost"]["components"]:
-        energies = [layer["cost"]["energy_by_component"].get(item["name"]) for layer in report["layers"]]
+        costs = [*(layer["cost"] for layer in report["layers"]), report["cost"]["digital"]]
+        energies = [cost["energy_by_component"].get(item["name"]) for cost in costs]
         known = None not in energies
         area, leakage = item["unit_area_m2"], item["unit_leakage_w"]
         static = None if leakage is None else leakage * item["switched_on"] * report["totals"]["interval_s"]
         assert item["dynamic_j"] == (pytest.approx(sum(energies), rel=1e-9) if known else None)
-        assert item["area_m2"] == (None if area is None else pytest.approx(area * item["on_chips"], rel=1e-9))
+        stacked = 1 if item["at"] == "chip" else report["target"]["hierarchy"]["mesh_layers"]
+        taken = None if area is None else area * item["on_chips"] / stacked
+        assert item["area_m2"] == (None if taken is None else pytest.approx(taken, rel=1e-9))
         assert item["static_j"] == (None if static is None else pytest.approx(static, rel=1e-9))
 
 
@@ -102,6 +114,7 @@ def test_totals_are_the_sums_of_layers_and_components(reports, case):
         assert totals["power_w"] is totals["adc_energy_share"] is None
     else:
         energy = sum(layer["energy_j"] for layer in report["layers"])
+        energy += sum(report["cost"]["digital"]["energy_by_component"].values())
         energy += sum(item["static_j"] or 0 for item in components)
         assert totals["energy_j"] == pytest.approx(energy, rel=1e-9)
         assert totals["power_w"] == pytest.approx(energy / totals["interval_s"], rel=1e-9)

@@ -8,6 +8,7 @@ from rcompile.compiler import compile_file
 from rcompile.cost.programming import programming, slowest
 from rcompile.cost.training import SURVEY, Pulse, layer_training, training, ways
 from rcompile.devices import resolve_device
+from rcompile.devices.holding import holds_s
 from rcompile.options import Options
 from rcompile.pipeline import Trace
 from rcompile.targets import resolve_target
@@ -141,3 +142,14 @@ def test_resnet_50_has_204_million_cells_in_1_6_million_rows(tmp_path):
     assert rows.writes == 1_594_956
     assert cells.time_s == pytest.approx(10.2, rel=1e-3)
     assert rows.time_s == pytest.approx(0.0797, rel=1e-3)
+
+
+def test_refreshing_takes_an_installation_each_time(tmp_path):
+    placed = mapped(tmp_path)
+    lossy = WRITTEN + "&retention.tau_s=1e6&retention.beta=1"
+    found = programming(placed, resolve_device(lossy))
+    assert found.holds_s == holds_s(resolve_device(lossy), placed.program.cell_bits)
+    assert found.refresh_power_w == pytest.approx(found.energy_j / found.holds_s)
+    every_hour = programming(placed, resolve_device(lossy + "&refresh.every_s=3600"))
+    assert every_hour.refresh_power_w == pytest.approx(found.energy_j / 3600)
+    assert programming(placed, resolve_device(WRITTEN)).refresh_power_w is None

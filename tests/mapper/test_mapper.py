@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from rcompile.mapper.mesh import Mesh, link_loads
+from rcompile.mapper.fabric import link_loads
+from rcompile.mapper.mesh import Mesh
 from rcompile.mapper.placement import assign, cost_on
 from rcompile.options import Effort
 
@@ -30,7 +31,7 @@ def test_placement_on_two_by_three_is_optimal_and_bounded(seed):
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("block", [(1, 2), (2, 2)])
 def test_placement_on_a_concentrated_mesh_is_optimal_and_bounded(seed, block):
-    flows, mesh = random_flows(6, seed), Mesh(2, 4, 1, *block)
+    flows, mesh = random_flows(6, seed), Mesh(2, 4, 1, 1, *block)
     places = itertools.permutations(range(8), 6)
     best = min(cost_on(flows + flows.T, mesh, np.array(order)) for order in places)
     found = assign(flows, mesh, Effort.NORMAL)
@@ -39,7 +40,7 @@ def test_placement_on_a_concentrated_mesh_is_optimal_and_bounded(seed, block):
 
 
 def test_tiles_of_a_router_are_no_hops_apart():
-    mesh = Mesh(4, 4, 1, 2, 2)
+    mesh = Mesh(4, 4, 1, 1, 2, 2)
     distances = mesh.distances()
     assert distances[0, 5] == 0
     assert distances[0, 2] == 1

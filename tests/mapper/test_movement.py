@@ -10,7 +10,8 @@ from rcompile.compiler import compile_file
 from rcompile.ir.placed import Stage
 from rcompile.mapper.buffers import most_waiting
 from rcompile.mapper.clock import Clock, picoseconds
-from rcompile.mapper.mesh import Mesh, link_loads
+from rcompile.mapper.fabric import link_loads
+from rcompile.mapper.mesh import Mesh
 from rcompile.mapper.traffic import spreads, tile_flows
 from rcompile.options import Objective, Options
 from rcompile.passes.schedule import schedule
@@ -70,7 +71,7 @@ def walked(flows, slots, mesh: Mesh) -> dict[tuple[int, int], int]:
 @pytest.mark.parametrize("block", [(1, 1), (2, 2), (1, 3)])
 def test_link_loads_are_those_of_a_walk(seed, block):
     rng = np.random.default_rng(seed)
-    mesh = Mesh(3, 4, 2, *block)
+    mesh = Mesh(3, 4, 2, 1, *block)
     flows = rng.integers(0, 50, (10, 10)) * (rng.random((10, 10)) < 0.4)
     np.fill_diagonal(flows, 0)
     slots = tuple(rng.permutation(mesh.slots)[:10].tolist())
@@ -78,16 +79,18 @@ def test_link_loads_are_those_of_a_walk(seed, block):
     found = link_loads(flows, slots, mesh)
     assert found.total == sum(expected.values())
     assert found.most == max(expected.values())
+    east, west, south, north = found.inside[:4, :, 0]
+    grid = Mesh(*mesh.routers, mesh.chips)
     for (here, there), amount in expected.items():
-        grid = Mesh(*mesh.routers, mesh.chips)
-        chip, row, column = (int(v) for v in grid.position(np.int64(here)))
-        other, to_row, to_column = (int(v) for v in grid.position(np.int64(there)))
+        (chip, start), (other, stop) = divmod(here, grid.per_chip), divmod(there, grid.per_chip)
+        _, row, column = (int(v) for v in grid.position(np.int64(start)))
+        _, to_row, to_column = (int(v) for v in grid.position(np.int64(stop)))
         if chip != other:
             assert found.chips[chip, other] == amount
         elif row == to_row:
-            assert (found.east if to_column > column else found.west)[chip, row, min(column, to_column)] == amount
+            assert (east if to_column > column else west)[chip, row, min(column, to_column)] == amount
         else:
-            assert (found.south if to_row > row else found.north)[chip, min(row, to_row), column] == amount
+            assert (south if to_row > row else north)[chip, min(row, to_row), column] == amount
 
 
 @pytest.mark.parametrize("objective", [Objective.CROSSBARS, Objective.THROUGHPUT])
