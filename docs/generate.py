@@ -291,7 +291,25 @@ def architectures_svg() -> str:
     return draw([resolve_target(name) for name in list_targets()])[0]
 
 
+def diagnostics_page() -> str:
+    """Return what each diagnostic means, and what changes it."""
+    from rcompile.report.codes import CODES
+
+    lines = [
+        "# Diagnostics",
+        "",
+        "What `rcompile` says beside figures, by code. `rcompile explain CODE` says the same, `rcompile explain FOLDER "
+        "CODE` also what it is about there.",
+        "",
+        "| Code | Meaning | What would change it |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{name}` | {code.meaning} | {code.remedy} |" for name, code in CODES.items()]
+    return "\n".join([*lines, ""])
+
+
 PAGES = {
+    "diagnostics.md": diagnostics_page,
     "architectures.md": architectures_page,
     "architectures.svg": architectures_svg,
     "devices.md": devices_page,

@@ -4,7 +4,7 @@ import os
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -29,10 +29,8 @@ from rcompile.cli.parameters import (
     UntilCi,
     Weightless,
 )
+from rcompile.cli.reading import compare, demo, explain
 from rcompile.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 app = App(
     name="rcompile",
@@ -40,7 +38,10 @@ app = App(
     usage="Usage: rcompile MODEL.onnx [OPTIONS]\n       rcompile COMMAND [OPTIONS] FILE\n",
     version=lambda: f"rcompile {metadata.version('rcompile')}",
     result_action="return_value",
+    help_format="plaintext",
 )
+for verb in (compare, demo, explain):
+    app.command(verb)
 
 
 @app.default

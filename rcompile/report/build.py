@@ -129,6 +129,7 @@ def layer_info(placed: PlacedProgram, index: int, unit_columns: int, cost: Layer
     size = placed.program.crossbar_rows * placed.program.crossbar_columns
     return LayerInfo(
         name=matrix.name,
+        node=matrix.origin.node,
         op_type=matrix.op_type,
         rows=matrix.rows,
         columns=matrix.columns,

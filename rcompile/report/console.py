@@ -1,10 +1,14 @@
 """The summary on the terminal: one screen."""
 
+import os
+import shlex
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from rcompile.devices.load import UNITS
+from rcompile.report.drivers import drivers
 from rcompile.report.schema import LayerInfo, Report
 from rcompile.verification.trials import Trials
 
@@ -22,6 +26,12 @@ PREFIXES = (
 MANY_LAYERS = 24
 NAME_WIDTHS = (12, 32)
 GAP = 2
+
+VERIFYING = {
+    "--data", "--device", "--faults", "--trials", "--until-ci", "--at", "--correct", "--calibration", "--seed",
+    "--exact-samples",
+}  # fmt: skip
+"""Flags of compiling that verifying has, too."""
 
 
 def si(value: float, unit: str) -> str:
@@ -66,6 +76,11 @@ def print_summary(report: Report, console: Console, output: str) -> None:
         f"{100 * totals.macs_on_crossbars_share:.1f} % of the MACs on crossbars"
     )
     console.print(cost_line(report))
+    for driver in drivers(report):
+        console.print(
+            f"  {100 * driver.share:.0f} % {escape(driver.component)}: {escape(driver.lever)} would change it",
+            highlight=False,
+        )
     for item in report.diagnostics:
         colour = {"error": "red", "warning": "yellow"}.get(item.severity, "dim")
         at = f" {item.node}:" if item.node and item.node not in item.message else ""
@@ -78,6 +93,18 @@ def print_summary(report: Report, console: Console, output: str) -> None:
     console.print(
         f"wrote {escape(output)}: program.rcx, report.json, report.html, report.csv, trace.json", highlight=False
     )
+    if report.verification.exact.status != "skipped":
+        console.print(f"again: {escape(replay(report, output))}", highlight=False, soft_wrap=True)
+
+
+def replay(report: Report, output: str) -> str:
+    """Return the command that verifies the program again, on the same samples and dies."""
+    words, found = report.command, ["rcompile", "verify", output.rstrip(os.sep)]
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        flag, equals, _ = word.partition("=")
+        if flag in VERIFYING:
+            found += [word] if equals else [word, following]
+    return shlex.join(found)
 
 
 def cost_line(report: Report) -> str:

@@ -128,15 +128,16 @@ class PartialSumInfo(msgspec.Struct, frozen=True, kw_only=True):
 class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One matrix operator on crossbars.
 
-    input_cycles: input slices of a vector; reads_per_cycle: sections that are read one after another for each.
-    subtraction: 'analog' where two polarities meet before the converter. unit_columns: that measure the sum of the
-    inputs, beside the others. latency_s: how long it is busy, between start_s and stop_s (it may wait for input in
-    between). energy_j: of one inference, leakage apart, as far as it is known (cost.missing). partial_sum_bytes:
-    partial_sums.bytes. traffic_bytes: what its input brings from other
-    layers. writes: cells that hold its weights, all copies.
+    node: of the file that it computes, or helps to compute: gates of an LSTM are layers of one node. input_cycles:
+    input slices of a vector; reads_per_cycle: sections that are read one after another for each. subtraction: 'analog'
+    where two polarities meet before the converter. unit_columns: that measure the sum of the inputs, beside the others.
+    latency_s: how long it is busy, between start_s and stop_s (it may wait for input in between). energy_j: of one
+    inference, leakage apart, as far as it is known (cost.missing). partial_sum_bytes: partial_sums.bytes.
+    traffic_bytes: what its input brings from other layers. writes: cells that hold its weights, all copies.
     """
 
     name: str
+    node: str
     op_type: str
     rows: int
     columns: int
