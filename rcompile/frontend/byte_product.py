@@ -4,11 +4,11 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
 
-from rcompile.frontend.integer_operator import LARGEST_K, OPSET
-from rcompile.frontend.parse import placeholder
+from rcompile.frontend.draft import Draft
+from rcompile.frontend.integer_operator import LARGEST_K
 from rcompile.frontend.runtime import Session
+from rcompile.ir.graph import Value
 from rcompile.ir.matrix import IntegerArray
 
 
@@ -23,19 +23,11 @@ class ByteProduct:
         # unsigned, since signed weights saturate in onnxruntime's kernels on processors without VNNI
         zero = -min(int(weights.min()), 0)
         codes = np.ascontiguousarray((weights + zero).astype(np.uint8))
-        graph = helper.make_graph(
-            [helper.make_node("MatMulInteger", ["x", "w", "x_zero", "w_zero"], ["y"])],
-            "byte_product",
-            [helper.make_tensor_value_info("x", TensorProto.UINT8, [None, weights.shape[0]])],
-            [helper.make_tensor_value_info("y", TensorProto.INT32, [None, weights.shape[1]])],
-            [
-                placeholder("w", codes),
-                helper.make_tensor("x_zero", TensorProto.UINT8, [], [0]),
-                helper.make_tensor("w_zero", TensorProto.UINT8, [], [zero]),
-            ],
-        )
-        model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", OPSET)])
-        self._session = Session(model.SerializeToString(), weights={"w": codes})
+        draft = Draft()
+        zeros = (draft.constant(np.uint8(value)) for value in (0, zero))
+        draft.add("MatMulInteger", "x", draft.constant(codes), *zeros, name="y")
+        inputs, outputs = (Value(n, k, None) for n, k in (("x", "uint8"), ("y", "int32")))
+        self._session = Session(draft.model([inputs], [outputs], "byte_product"), weights=draft.weights)
 
     def __call__(self, vectors: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Return vectors (V, K) times the weights, (V, N)."""

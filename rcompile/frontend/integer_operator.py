@@ -5,20 +5,18 @@ and recombined in int64. Weights are fed as uint8 with zero point 128, since sig
 onnxruntime's kernels on processors without VNNI. Nothing here knows of slices, signs or blocks.
 """
 
-from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
-from rcompile.frontend.parse import Model, is_large, placeholder
+from rcompile.frontend.draft import Draft
+from rcompile.frontend.parse import Model
 from rcompile.frontend.runtime import Session
-from rcompile.ir.graph import MICROSOFT
+from rcompile.ir.graph import MICROSOFT, Value
 from rcompile.ir.matrix import Matrix, Window
 
-OPSET = 17
 BYTE = 256
 MANY_MACS = 2**24
 """A pool of threads costs more than it saves for fewer."""
@@ -40,32 +38,6 @@ class IntegerOperator:
         return found["accumulators"], found["outputs"]
 
 
-@dataclass
-class Draft:
-    """Nodes and constants under construction."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: list[onnx.TensorProto] = field(default_factory=list)
-    weights: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def constant(self, array: np.ndarray) -> str:
-        """Add a constant; a large one is not copied."""
-        name = f"constant{len(self.constants)}"
-        array = np.ascontiguousarray(array)
-        if is_large(array):
-            self.weights[name] = array
-            self.constants.append(placeholder(name, array))
-        else:
-            self.constants.append(numpy_helper.from_array(array, name))
-        return name
-
-    def add(self, op_type: str, *inputs: str, name: str = "", domain: str = "", **attributes: Any) -> str:  # noqa: ANN401 - ONNX attributes
-        """Append a node; return its output."""
-        output = name or f"value{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op_type, list(inputs), [output], domain=domain, **attributes))
-        return output
-
-
 def build(matrix: Matrix) -> Model:
     """Return the model: codes -> accumulators, outputs."""
     draft = Draft()
@@ -81,21 +53,9 @@ def build(matrix: Matrix) -> Model:
         total = draft.add("Add", total, term)
     draft.add("Identity", total, name="accumulators")
     epilogue(matrix, draft, total)
-    graph = helper.make_graph(
-        draft.nodes,
-        "integer_operator",
-        [helper.make_tensor_value_info("codes", element(matrix.input.dtype), None)],
-        [onnx.ValueInfoProto(name="accumulators"), onnx.ValueInfoProto(name="outputs")],
-        draft.constants,
-    )
-    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
-    proto = helper.make_model(graph, ir_version=8, opset_imports=opsets).SerializeToString()
-    return Model(proto, draft.weights)
-
-
-def element(dtype: str) -> int:
-    """Return ONNX's name of an element type."""
-    return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+    inputs = [Value("codes", matrix.input.dtype, None)]
+    outputs = [Value("accumulators", "", None), Value("outputs", "", None)]
+    return Model(draft.model(inputs, outputs, "integer_operator"), draft.weights)
 
 
 def input_bytes(matrix: Matrix, draft: Draft) -> list[tuple[str, int, int]]:
@@ -150,7 +110,7 @@ def products(matrix: Matrix, draft: Draft, code: str, zero: int, digit: np.ndarr
         return [
             draft.add(
                 "ConvInteger",
-                sliced(draft, code, 1, start, min(start + step, channels)) if step < channels else code,
+                draft.sliced(code, 1, start, min(start + step, channels)) if step < channels else code,
                 draft.constant(weight[:, start : start + step]),
                 *zeros,
                 **attributes,
@@ -160,7 +120,7 @@ def products(matrix: Matrix, draft: Draft, code: str, zero: int, digit: np.ndarr
     return [
         draft.add(
             "MatMulInteger",
-            sliced(draft, code, -1, start, min(start + LARGEST_K, matrix.rows)) if matrix.rows > LARGEST_K else code,
+            draft.sliced(code, -1, start, min(start + LARGEST_K, matrix.rows)) if matrix.rows > LARGEST_K else code,
             draft.constant(digit[0, start : start + LARGEST_K]),
             *zeros,
         )
@@ -183,15 +143,10 @@ def spread(draft: Draft, code: str, zero: str, window: Window) -> str:
             wide = draft.add("Pad", apart, draft.constant(pads), zero)
             shape = np.array([*current[:axis], size * step, *current[axis + 1 :]], np.int64)
             code = draft.add("Reshape", wide, draft.constant(shape))
-            code = sliced(draft, code, axis, 0, (size - 1) * step + 1)
+            code = draft.sliced(code, axis, 0, (size - 1) * step + 1)
             current[axis] = (size - 1) * step + 1
     ends = np.array([0, 0, *window.pads_begin, 0, 0, *window.pads_end], np.int64)
     return draft.add("Pad", code, draft.constant(ends), zero)
-
-
-def sliced(draft: Draft, tensor: str, axis: int, start: int, stop: int) -> str:
-    """Return a part of a tensor along one axis."""
-    return draft.add("Slice", tensor, *(draft.constant(np.array([value], np.int64)) for value in (start, stop, axis)))
 
 
 def epilogue(matrix: Matrix, draft: Draft, total: str) -> None:
