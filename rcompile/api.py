@@ -1,24 +1,31 @@
 """The Python interface: what the command line does, as calls."""
 
+import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rcompile.backends.chip import Chip
+from rcompile.backends.onnx_export import emulation
 from rcompile.compiler import PASSES, compile_file, data_for
 from rcompile.devices import IDEAL, Device
-from rcompile.errors import UsageError, VerificationFailed
+from rcompile.errors import Origin, UsageError, VerificationFailed
 from rcompile.ir import container
 from rcompile.ir.container import Compiled
 from rcompile.options import Options
 from rcompile.pipeline import Trace
 from rcompile.report.build import build_report
 from rcompile.report.csv import to_csv
+from rcompile.report.graph_view import graph_view
 from rcompile.report.html import to_html
 from rcompile.report.output import OutputFolder
+from rcompile.report.read import read_report
 from rcompile.report.schema import Report, to_json
 from rcompile.report.trace import to_trace
 from rcompile.targets import Target, resolve_target
+from rcompile.targets.schema import from_dict
 from rcompile.verification.data import random_data
 from rcompile.verification.trials import conditions_of
 from rcompile.verification.verify import Verified, reference_of, verify_file
@@ -180,6 +187,59 @@ def verify(  # noqa: PLR0913 - as many as the command line has
     if not found.exact.passed:
         raise VerificationFailed(f"the program computes something else than its model: {found.exact.first_failure()}")
     return found
+
+
+def export_onnx(
+    program: str | Path,
+    path: str | Path,
+    *,
+    device: str | Device = IDEAL,
+    faults: str | Path | None = None,
+    seed: int = 0,
+    trial: int = 0,
+) -> None:
+    """Write a program as a plain ONNX model, with which onnxruntime alone computes what its crossbars do.
+
+    Args:
+        program: program.rcx or the folder that holds it.
+        path: the .onnx file to write.
+        device: of the die: see compile_model. Its reads must be products that draw nothing.
+        faults: an .npz file with what of the die does not work.
+        seed: of the die's draws.
+        trial: the number of the die, as in `verification.accuracy.trials` of a report.
+
+    Raises:
+        UsageError: no fixed model computes what the die does.
+    """
+    compiled = load_program(program)
+    conditions = conditions_of(device, faults=Path(faults) if faults else None, seed=seed)
+    target = from_dict(compiled.target)
+    conditions.require_target(target)
+    die = replace(conditions.dies(target)[0], trial=trial)
+    write_whole(Path(path), emulation(compiled.placed, Chip(compiled.placed, die)))
+
+
+def export_graph(folder: str | Path, path: str | Path) -> None:
+    """Write a program as a graph for viewers: each matrix is a node that says where it lies and what it takes.
+
+    Args:
+        folder: that `compile_model` wrote.
+        path: the .onnx file to write.
+    """
+    report = read_report(Path(folder))
+    write_whole(Path(path), graph_view(load_program(folder).placed.program.source, report))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file, or leave it as it was."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", at=Origin(str(path))) from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def program_file(path: Path) -> Path:

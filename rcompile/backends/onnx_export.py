@@ -11,19 +11,18 @@ from math import prod
 
 import numpy as np
 
+from rcompile.backends.assembly import Assembly
 from rcompile.backends.chip import Chip
 from rcompile.backends.fused import Fusion, Linear, Plans, Read
 from rcompile.backends.im2col import vectors_of
 from rcompile.backends.reference import driven_rows
-from rcompile.errors import Origin, UsageError
-from rcompile.frontend.draft import Draft, opset_of
+from rcompile.errors import UsageError
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.encoding import InputSlice, SignScheme
-from rcompile.ir.matrix import Epilogue, InputCode, Loop, Matrix, Segment, Step
+from rcompile.ir.matrix import Epilogue, InputCode, Matrix
 from rcompile.ir.partial_sums import Quantizer
 from rcompile.ir.placed import PlacedProgram
 
-DEFAULT_OPSET = 17
 LEAST_OPSET = 8
 """From which on Max and Min broadcast."""
 
@@ -46,21 +45,19 @@ def emulation(placed: PlacedProgram, chip: Chip) -> bytes:
         UsageError: reads of the chip draw anew each time, or are no products, or its cells fill more than an ONNX file.
     """
     require_products(placed, chip)
-    source = placed.program.source
-    opsets = [opset_of(segment.model) for segment in source.segments]
-    opset = max(opsets, default=DEFAULT_OPSET)
-    if opset < LEAST_OPSET:
+    found = Emulation(placed, chip)
+    if found.opset < LEAST_OPSET:
         raise UsageError(
-            f"the model's digital operators are of opset {opset}: the emulation needs {LEAST_OPSET} at least",
-            at=source.origin,
+            f"the model's digital operators are of opset {found.opset}: the emulation needs {LEAST_OPSET} at least",
+            at=placed.program.source.origin,
             hint="export the model with a later opset",
         )
-    return Emulation(placed, chip, opset).model()
+    return found.model()
 
 
 def require_products(placed: PlacedProgram, chip: Chip) -> None:
     """Refuse what no fixed operators do."""
-    at = Origin(placed.program.source.name)
+    at = placed.program.source.origin
     tops = {cycle.top for item in placed.program.matrices for cycle in item.presented.slices}
     if chip.noisy:
         raise UsageError(
@@ -82,56 +79,22 @@ def require_products(placed: PlacedProgram, chip: Chip) -> None:
         )
 
 
-class Emulation:
+class Emulation(Assembly):
     """A program on a chip, as a graph under construction.
 
     Args:
         placed: the program.
         chip: that it runs on.
-        opset: of the standard operators.
     """
 
-    def __init__(self, placed: PlacedProgram, chip: Chip, opset: int) -> None:
+    def __init__(self, placed: PlacedProgram, chip: Chip) -> None:
+        super().__init__(placed.program.source)
         self._placed, self._chip = placed, chip
         self._plans = Plans(placed, chip.crossbars)
-        self._source = placed.program.source
-        self._root = self._draft = Draft(opset, self._prefix(), apart=False)
         self._cells: dict[int, str] = {}
 
-    def model(self) -> bytes:
-        """Return the model."""
-        self._steps(self._source.order)
-        return self._root.model(self._source.inputs, self._source.outputs, self._source.name)
-
-    def _prefix(self) -> str:
-        """Return what none of the model's own names begins with."""
-        names = [m.output for m in self._source.matrices]
-        names += [name for s in self._source.segments for name in (*s.inputs, *s.outputs, *s.nodes)]
-        prefix = "rcompile."
-        while any(name.startswith(prefix) for name in names):
-            prefix += "_"
-        return prefix
-
-    def _steps(self, order: tuple[Step, ...]) -> None:
-        for step in order:
-            item = self._source.at(step)
-            if isinstance(item, Segment):
-                self._draft.inline(item.model)
-            elif isinstance(item, Loop):
-                self._loop(item)
-            else:
-                self._matrix(step.index)
-
-    def _loop(self, loop: Loop) -> None:
-        outer, self._draft = self._draft, self._draft.body()
-        self._steps(loop.order)
-        body, self._draft = self._draft, outer
-        inputs = [(s.initial, s.inside) for s in loop.states] + [(s.outside, s.inside) for s in loop.scanned]
-        outputs = [(s.following, s.final) for s in loop.states] + [(s.inside, s.outside) for s in loop.collected]
-        self._draft.scan(body, inputs, outputs, len(loop.scanned))
-
     def _matrix(self, index: int) -> None:
-        """Append a matrix: from its input's codes to its outputs."""
+        """Append what crossbars compute of a matrix."""
         item = self._placed.program.matrices[index]
         x = self._vectors(item)
         sums = self._copy(item, index, 0, x) if item.replicas == 1 else self._copies(item, index, x)
@@ -388,8 +351,8 @@ class Emulation:
 
 def wiring(item: CrossbarMatrix, read: Read, crossbar: int, height: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what drives rows in a read: (number of the input plus 1, or 0; its sign; whether its complement does)."""
-    numbers = np.arange(1, item.matrix.groups * item.matrix.rows + 1, dtype=np.float64)
-    numbers = numbers.reshape(item.matrix.groups, item.matrix.rows, 1)
+    shape = item.matrix.groups, item.matrix.rows, 1
+    numbers = np.arange(1.0, np.prod(shape) + 1).reshape(shape)
     still, driven = (
         driven_rows(item, read.read, crossbar, digits, ONE_BIT, height)[:, 0].astype(np.float64)
         for digits in (np.zeros_like(numbers), numbers)

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from rcompile.cli.arguments import limits_of, parse_dimensions, parse_settings, require_writable
+from rcompile.cli.export import export
 from rcompile.cli.output import human_console, list_presets, plot_targets
 from rcompile.cli.parameters import (
     At,
@@ -40,7 +41,7 @@ app = App(
     result_action="return_value",
     help_format="plaintext",
 )
-for verb in (compare, demo, explain):
+for verb in (compare, demo, explain, export):
     app.command(verb)
 
 

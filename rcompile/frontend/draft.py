@@ -30,6 +30,7 @@ class Draft:
         nodes: in order.
         constants: initializers by name; a body's are its whole graph's.
         weights: large constants, where they are kept apart.
+        domains: of the operators.
     """
 
     opset: int = 17
@@ -38,6 +39,7 @@ class Draft:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
     weights: dict[str, np.ndarray] = field(default_factory=dict)
+    domains: set[str] = field(default_factory=lambda: {"", MICROSOFT})
     _count: list[int] = field(default_factory=lambda: [0])
 
     def constant(self, array: Any, name: str = "") -> str:  # noqa: ANN401 - what numpy takes
@@ -51,10 +53,19 @@ class Draft:
             self.constants[name] = numpy_helper.from_array(array, name)
         return name
 
-    def add(self, op_type: str, *inputs: str, name: str = "", domain: str = "", **attributes: Any) -> str:  # noqa: ANN401 - ONNX attributes
-        """Append a node; return its output."""
+    def add(
+        self,
+        op_type: str,
+        *inputs: str,
+        name: str = "",
+        domain: str = "",
+        node: str = "",
+        **attributes: Any,  # noqa: ANN401 - ONNX attributes
+    ) -> str:
+        """Append a node, which may have a name; return its output, which has `name`, if that is given."""
         output = name or self._fresh("value")
-        self.nodes.append(helper.make_node(op_type, list(inputs), [output], domain=domain, **attributes))
+        self.nodes.append(helper.make_node(op_type, list(inputs), [output], node or None, domain=domain, **attributes))
+        self.domains.add(domain)
         return output
 
     def _fresh(self, kind: str) -> str:
@@ -63,7 +74,7 @@ class Draft:
 
     def body(self) -> "Draft":
         """Return the draft of a body: what it adds has names of its own, and its constants are the whole graph's."""
-        return Draft(self.opset, self.prefix, self.apart, [], self.constants, self.weights, self._count)
+        return Draft(self.opset, self.prefix, self.apart, [], self.constants, self.weights, self.domains, self._count)
 
     def cast(self, tensor: str, dtype: Any, name: str = "") -> str:  # noqa: ANN401 - what numpy takes
         """Convert a tensor."""
@@ -129,7 +140,7 @@ class Draft:
         graph = helper.make_graph(
             self.nodes, name, [*map(to_value_info, inputs)], [*map(to_value_info, outputs)], [*self.constants.values()]
         )
-        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid(MICROSOFT, 1)]
+        opsets = [helper.make_opsetid(domain, 1 if domain else self.opset) for domain in sorted(self.domains)]
         model = helper.make_model(graph, ir_version=LEAST_IR_VERSION, opset_imports=opsets, producer_name="rcompile")
         return model.SerializeToString(deterministic=True)
 

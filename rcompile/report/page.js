@@ -376,6 +376,10 @@
       middle: back((map(low) + map(high)) / 2) };
   }
 
+  const ratios = () => report.verification.accuracy && report.verification.accuracy.snr_db_per_layer;
+  // a layer without any error counts like the best of the others
+  const ratioOf = (layer) => ratios()[layer] ?? Math.max(0, ...ratios().filter((v) => v !== null));
+
   const LENSES = {
     layer: { name: "Layer", colour: (tile, layer) => paint(layer), flat: (tile, layer) => solid(layer) },
     occupancy: {
@@ -399,6 +403,13 @@
         return some.length === tiles.length && high / low > 30 ? makeScale(low, high) : makeScale(0, high);
       },
       note: "Bytes into and out of the tile in one inference.",
+    },
+    snr: {
+      name: "Error", there: () => ratios() !== null,
+      value: (tile, layer) => ratioOf(layer), show: (v) => `${number(v)}${NBSP}dB`,
+      brief: (tile) => `${Math.round(Math.min(...tile.crossbars.map(([i]) => ratioOf(i))))}`,
+      scale: () => makeScale(Math.min(...layers.map((l, i) => ratioOf(i))), Math.max(...layers.map((l, i) => ratioOf(i)))),
+      note: "Signal-to-noise ratio of the layer on the first die. The number is the smallest of the tile.",
     },
   };
 
@@ -424,7 +435,7 @@
       root.append(h("p", { class: "muted" }, "No tile is used."));
       return;
     }
-    const buttons = Object.entries(LENSES).map(([key, view]) => {
+    const buttons = Object.entries(LENSES).filter(([, view]) => !view.there || view.there()).map(([key, view]) => {
       const button = h("button", { type: "button", "aria-pressed": key === lens }, view.name);
       button.addEventListener("click", () => {
         lens = key;
