@@ -19,7 +19,6 @@ from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf, dpotrs
 
 from rcompile.fields import rule
 
@@ -151,6 +150,8 @@ class Wires:
             sense = 1 / self.sense_ohm
             volts = np.linalg.solve(whole + sense * np.eye(count), currents.T)
             return np.asarray(sense * volts.T), self._ports(currents, np.broadcast_to(volts, (rows, *volts.shape)))
+        from scipy.linalg.lapack import dpotrf, dpotrs
+
         wire, sense = 1 / self.column_ohm, 1 / (self.column_ohm + self.sense_ohm)
         # side by side, so that one solve serves both: the admittance of all rows so far at the next node of the bit
         # lines, and what of each of their volts arrives there
@@ -174,6 +175,8 @@ class Wires:
 
     def _volts(self, solved: list[tuple[Siemens, Siemens]], wire: float) -> Siemens:
         """Return the voltages of bit lines (rows, columns, driven rows): the elimination followed backwards."""
+        from scipy.linalg.lapack import dpotrs
+
         count = len(solved)
         found = np.zeros((count, len(solved[0][1]), count))
         for row in range(count - 1, -1, -1):

@@ -210,7 +210,8 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
     from rcompile.cli.progress import RichProgress
     from rcompile.devices import resolve_device
     from rcompile.pipeline import Trace
-    from rcompile.report.console import plural, rounded, trials_line
+    from rcompile.report.console import rounded, trials_line
+    from rcompile.report.words import plural
 
     with limits_of(threads, memory), RichProgress() as progress:
         found = api.verify(
@@ -309,13 +310,13 @@ def targets(
     if plot is not None:
         plot_targets(plot, name)
     elif name is not None and check:
-        from rcompile.cli.inspect import check_lines
+        from rcompile.cli.describe import check_lines
 
         sys.stdout.write("\n".join(check_lines(resolve_target(name))) + "\n")
     elif name is None:
         list_presets(list_targets())
     else:
-        from rcompile.cli.inspect import target_text
+        from rcompile.cli.describe import target_text
 
         sys.stdout.write(target_text(resolve_target(name)) + "\n")
     return 0
@@ -329,7 +330,7 @@ def devices(
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """List the devices, or show one."""
-    from rcompile.cli.inspect import device_text
+    from rcompile.cli.describe import device_text
     from rcompile.devices import list_devices, resolve_device
 
     if name is None:

@@ -30,6 +30,18 @@ def not_a_verb(word: str) -> str | None:
     return f"there is no verb or file '{word}'\nhint: {hint}"
 
 
+def is_verb(word: str) -> bool:
+    """Tell whether a word is a verb."""
+    return not word.startswith("-") and word in app
+
+
+def help_of(word: str) -> str:
+    """Return what helps with a command that begins with a word."""
+    return (
+        f"rcompile {word} --help shows what it takes" if is_verb(word) else "rcompile --help lists the verbs and flags"
+    )
+
+
 def run(call: Callable[[], object], *, debug: bool) -> int:
     """Run a verb; turn what it raises into a message and an exit code."""
     try:
@@ -75,9 +87,10 @@ def main() -> None:
         command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
     except UnusedCliTokensError as error:
         extra = " ".join(error.unused_tokens or ())
-        sys.exit(fail(f"one file at a time; '{extra}' is too much\nhint: rcompile --help lists the verbs and flags", 2))
+        rule = f"'{extra}' is too much" if is_verb(arguments[0]) else f"one file at a time; '{extra}' is too much"
+        sys.exit(fail(f"{rule}\nhint: {help_of(arguments[0])}", UsageError.exit_code))
     except CycloptsError as error:
-        sys.exit(fail(f"{error}\nhint: rcompile --help lists the verbs and flags", UsageError.exit_code))
+        sys.exit(fail(f"{error}\nhint: {help_of(arguments[0])}", UsageError.exit_code))
     warnings.simplefilter("ignore", RuntimeWarning)  # what numpy says of NaN is reported as what it means
     signal.signal(signal.SIGTERM, interrupt)  # so that a batch queue's kill tidies up as Ctrl-C does
     sys.exit(run(lambda: command(*bound.args, **bound.kwargs), debug="--debug" in arguments))

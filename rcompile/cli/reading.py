@@ -38,6 +38,8 @@ def compare(
     from rcompile.report.read import read_report
     from rcompile.report.side_by_side import comparison_page, print_comparison
 
+    if html is not None and html.suffix != ".html":
+        raise UsageError(f"--html: {html} must end in .html")
     for file, flag in ((html, "--html"), (None if json in {None, "-"} else Path(str(json)), "--json")):
         if file is not None:
             require_writable(file, flag)

@@ -12,7 +12,7 @@ from rcompile.cost.training import OUTER_PRODUCT_S, OUTER_PRODUCT_W, SURVEY, Pul
 from rcompile.devices import Device
 from rcompile.errors import Origin, UsageError
 from rcompile.ir import container
-from rcompile.report.console import plural, si
+from rcompile.report.words import plural, si
 
 FIGURES = ("time", "energy", "endurance")
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from rcompile.devices.faults import HIGH, LOW, FaultMap
 from rcompile.errors import DoesNotFit, Origin
@@ -98,6 +97,8 @@ def least_harm(wanted: Wanted, states: NDArray[np.int8]) -> tuple[Lines, Lines]:
         wanted: what the crossbar should hold.
         states: (lines for rows, lines for columns) of its cells.
     """
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = in_order(wanted)
     low, high = wanted.harm_low, wanted.harm_high
     is_low, is_high = ((states == state).astype(np.float32) for state in (LOW, HIGH))

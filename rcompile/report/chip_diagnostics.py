@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from rcompile.devices.holding import holds_s
-from rcompile.report.console import age
 from rcompile.report.schema import Diagnostic
+from rcompile.report.words import age
 from rcompile.result import Result
 
 SHOWN = 8

@@ -7,22 +7,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rcompile.devices.load import UNITS
 from rcompile.report.drivers import drivers
 from rcompile.report.schema import LayerInfo, Report
+from rcompile.report.words import adc_text, age, dies, plural, si
 from rcompile.verification.trials import Trials
 
-PREFIXES = (
-    (1e-12, "p"),
-    (1e-9, "n"),
-    (1e-6, "u"),
-    (1e-3, "m"),
-    (1.0, ""),
-    (1e3, "k"),
-    (1e6, "M"),
-    (1e9, "G"),
-    (1e12, "T"),
-)
 MANY_LAYERS = 24
 NAME_WIDTHS = (12, 32)
 GAP = 2
@@ -32,20 +21,6 @@ VERIFYING = {
     "--exact-samples",
 }  # fmt: skip
 """Flags of compiling that verifying has, too."""
-
-
-def si(value: float, unit: str) -> str:
-    """Return a figure with an SI prefix and three digits."""
-    if value == 0:
-        return f"0 {unit}"
-    value = float(f"{value:.3g}")  # rounded first: 999.6 u is 1 m
-    factor, prefix = max((p for p in PREFIXES if abs(value) >= p[0]), default=PREFIXES[0])
-    return f"{value / factor:.3g} {prefix}{unit}"
-
-
-def plural(count: int, word: str) -> str:
-    """Return a count with its word."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def short(name: str, width: int) -> str:
@@ -175,16 +150,6 @@ def figures_of(layer: LayerInfo) -> tuple[str, ...]:
     )
 
 
-def adc_text(layer: LayerInfo) -> str:
-    """Return the resolution of a layer's converters."""
-    found = layer.converters
-    if found.kind == "none":
-        return "none"
-    bits = f"{found.bits_most}" if found.bits_least == found.bits_most else f"{found.bits_least}-{found.bits_most}"
-    loss = "" if layer.lossless else " sign" if found.keeps_signs else " lossy"
-    return f"{bits} b{loss}"
-
-
 def print_verdict(report: Report, console: Console) -> None:
     """Print whether the program is right, and the accuracy."""
     exact, accuracy = report.verification.exact, report.verification.accuracy
@@ -251,17 +216,6 @@ def trials_line(device: str, faults: object, series: Trials) -> str:
         low, high = series.ci95
         spread = f" (95 %: {100 * max(low, 0):.2f} to {100 * min(high, 1):.2f} %)"
     return f"on {where}{when}: {100 * series.mean:.2f} %{spread}, {dies(len(series.values))}"
-
-
-def dies(count: int) -> str:
-    """Return a number of dies in words."""
-    return f"{count} di{'e' if count == 1 else 'es'}"
-
-
-def age(seconds: float) -> str:
-    """Return a time after writing in the unit that suits it."""
-    unit = max((u for u in UNITS if UNITS[u] <= seconds), key=lambda u: UNITS[u], default="s")
-    return f"{seconds / UNITS[unit]:.3g} {unit}"
 
 
 def rounded(layers: int) -> str:

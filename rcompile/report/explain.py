@@ -6,8 +6,8 @@ from math import ceil
 
 from rcompile.errors import UsageError
 from rcompile.report.codes import CODES, Code
-from rcompile.report.console import adc_text, plural, si
 from rcompile.report.schema import LayerInfo, OperatorInfo, Report
+from rcompile.report.words import adc_text, plural, si
 
 SLOWER = 1.001
 """By how much a layer's time may exceed that of its reads without a reason: times are whole picoseconds."""

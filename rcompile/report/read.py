@@ -26,5 +26,5 @@ def read_report(path: Path) -> Report:
         raise InputError(f"cannot be read: {error.strerror}", at=at) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(
-            f"is no report of this version of rcompile: {error}", at=at, hint="compile the model again"
+            f"this is no report of this version of rcompile: {error}", at=at, hint="compile the model again"
         ) from error

@@ -2,7 +2,7 @@
 
 from rcompile.cost.prices import unpaid
 from rcompile.cost.roll_up import Level, levels, peak
-from rcompile.report.console import si
+from rcompile.report.words import si
 from rcompile.targets import Target
 
 MM2 = 1e-6

@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from rcompile.report.compare import Comparison, Row, Value
-from rcompile.report.console import plural, si
 from rcompile.report.html import PLACEHOLDER, asset, digest
+from rcompile.report.words import plural, si
 
 UNKNOWN = "-"
 MOST_LAYERS = 24

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from rcompile.backends.compensation import Correction, engine_on
 from rcompile.backends.die import Die
@@ -62,6 +61,8 @@ class Trials:
         """Where the mean of all possible dies lies, on these samples, with 95 % confidence (Student's t)."""
         if len(self.values) < 2 or None in self.values:
             return None
+        from scipy.special import stdtrit
+
         values = np.array(self.values, float)
         half = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)) * float(values.std(ddof=1)) / sqrt(len(values))
         return float(values.mean()) - half, float(values.mean()) + half
