@@ -122,6 +122,12 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     json: Annotated[
         str | None, Parameter(allow_leading_hyphen=True, help="Where to write report.json as well; '-' is stdout.")
     ] = None,
+    quiet: Annotated[
+        bool, Parameter(name=["--quiet", "-q"], negative=(), help="Print the verdict and warnings only.")
+    ] = False,
+    verbose: Annotated[
+        bool, Parameter(name=["--verbose", "-v"], negative=(), help="Print every layer, hint and phase.")
+    ] = False,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """Compile a model, verify the mapped program by executing it, and write a report."""
@@ -130,10 +136,12 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     from rcompile.options import Effort, Objective, Options
     from rcompile.pipeline import Trace
     from rcompile.precision import Precision, load_precision
-    from rcompile.report.console import print_summary
+    from rcompile.report.console import Detail, print_summary
     from rcompile.report.schema import to_json
     from rcompile.targets import resolve_target
 
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose contradict each other", hint="leave one out")
     console = human_console(to_stderr=json == "-" or not sys.stdout.isatty())
     if json not in {None, "-"}:
         require_writable(Path(json), "--json")
@@ -172,7 +180,8 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
             trace=Trace(print_after=print_ir_after, show=lambda text: print(text, file=sys.stderr), progress=progress),  # noqa: T201
             command=("rcompile", *sys.argv[1:]),
         )
-    print_summary(report, console, f"{folder}{os.sep}")
+    detail = Detail.BRIEF if quiet else Detail.ALL if verbose else Detail.SCREEN
+    print_summary(report, console, f"{folder}{os.sep}", detail)
     if json == "-":
         sys.stdout.write(to_json(report).decode())
     elif json is not None:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from enum import StrEnum
 
 from rich.console import Console
 from rich.markup import escape
@@ -31,15 +32,43 @@ def short(name: str, width: int) -> str:
     return f"{name[: width - 3 - tail]}...{name[-tail:]}"
 
 
-def print_summary(report: Report, console: Console, output: str) -> None:
+class Detail(StrEnum):
+    """How much is printed: the verdict and warnings, one screen, or every layer, note and phase."""
+
+    BRIEF = "brief"
+    SCREEN = "screen"
+    ALL = "all"
+
+
+def print_summary(report: Report, console: Console, output: str, detail: Detail = Detail.SCREEN) -> None:
     """Print what was mapped, where, how well, and whether it is right."""
+    if detail is not Detail.BRIEF:
+        print_mapping(report, console, detail)
+    print_diagnostics(report, console, detail)
+    print_verdict(report, console)
+    if detail is Detail.BRIEF:
+        return
+    print_faults(report, console)
+    print_trials(report, console)
+    if detail is Detail.ALL:
+        for phase in report.phases:
+            console.print(f"{phase.name}: {si(phase.elapsed_s, 's')}", highlight=False)
+    console.print(
+        f"wrote {escape(output)}: program.rcx, report.json, report.html, report.csv, trace.json", highlight=False
+    )
+    if report.verification.exact.status != "skipped":
+        console.print(f"again: {escape(replay(report, output))}", highlight=False, soft_wrap=True)
+
+
+def print_mapping(report: Report, console: Console, detail: Detail) -> None:
+    """Print what was mapped where, and what that takes."""
     model, totals = report.model, report.totals
     console.print(
         f"[bold]{escape(model.name)}[/] on [bold]{escape(str(report.target['name']))}[/]: "
         f"{model.macs:,} MACs, {model.parameters:,} parameters, opset {model.opset}"
     )
     console.print(operators_line(report))
-    console.print(layer_table(report, console.width))
+    console.print(layer_table(report, console.width, len(report.layers) if detail is Detail.ALL else MANY_LAYERS))
     console.print(
         f"crossbars {totals.crossbars_used:,} {in_rounds(report)} {totals.crossbars_available:,}, "
         f"{100 * totals.cell_utilization:.1f} % of their cells used; "
@@ -56,20 +85,18 @@ def print_summary(report: Report, console: Console, output: str) -> None:
             f"  {100 * driver.share:.0f} % {escape(driver.component)}: {escape(driver.lever)} would change it",
             highlight=False,
         )
+
+
+def print_diagnostics(report: Report, console: Console, detail: Detail) -> None:
+    """Print what the user should know; hints of notes with all details only, and no notes in brief."""
     for item in report.diagnostics:
+        if item.severity == "note" and detail is Detail.BRIEF:
+            continue
         colour = {"error": "red", "warning": "yellow"}.get(item.severity, "dim")
         at = f" {item.node}:" if item.node and item.node not in item.message else ""
         console.print(f"[{colour}]{item.severity}[/]{escape(at)} {escape(item.message)}", highlight=False)
-        if item.hint and item.severity != "note":
+        if item.hint and (item.severity != "note" or detail is Detail.ALL):
             console.print(f"  [dim]hint: {escape(item.hint)}[/]", highlight=False)
-    print_verdict(report, console)
-    print_faults(report, console)
-    print_trials(report, console)
-    console.print(
-        f"wrote {escape(output)}: program.rcx, report.json, report.html, report.csv, trace.json", highlight=False
-    )
-    if report.verification.exact.status != "skipped":
-        console.print(f"again: {escape(replay(report, output))}", highlight=False, soft_wrap=True)
 
 
 def replay(report: Report, output: str) -> str:
@@ -114,12 +141,12 @@ def operators_line(report: Report) -> str:
     )
 
 
-def layer_table(report: Report, width: int) -> Table:
+def layer_table(report: Report, width: int, most: int = MANY_LAYERS) -> Table:
     """Return the per-layer table; of many layers, those with the most crossbars."""
     layers = report.layers
     shown = layers
-    if len(layers) > MANY_LAYERS:
-        largest = sorted(range(len(layers)), key=lambda i: -layers[i].crossbars)[:MANY_LAYERS]
+    if len(layers) > most:
+        largest = sorted(range(len(layers)), key=lambda i: -layers[i].crossbars)[:most]
         shown = [layers[i] for i in sorted(largest)]
     headings = ("matrix", "vectors", "weights", "crossbars", "used", "ADC", "time")
     rows = [figures_of(layer) for layer in shown]

@@ -78,7 +78,11 @@
     v === null || v === undefined ? MISSING : `${Number((100 * v).toFixed(digits))}${NBSP}%`;
   const bits = (v) => `${v}${NBSP}bit`;
   const bytes = (v) => si(v, "B");
-  const duration = (v) => (v < 172800 ? si(v, "s") : v < 63072000 ? `${number(v / 86400)}${NBSP}days` : `${number(v / 31557600)}${NBSP}years`);
+  const LONG_TIMES = [[31557600, "years"], [86400, "days"], [3600, "h"], [60, "min"]];
+  const duration = (v) => {
+    const span = LONG_TIMES.find(([seconds]) => v >= 2 * seconds);
+    return span ? `${number(v / span[0])}${NBSP}${span[1]}` : si(v, "s");
+  };
   const plural = (n, noun) => `${count(n)}${NBSP}${noun}${n === 1 ? "" : "s"}`;
   const number = (v) => (v === null || v === undefined ? MISSING : `${Number(Number(v).toPrecision(4))}`);
   const short = (name, width) =>
@@ -941,20 +945,20 @@
     ["Vectors", "Input vectors per inference", (l) => l.vectors, count, "n"],
     ["MACs", "Multiply-accumulates", (l) => l.macs, (v) => si(v, ""), "n"],
     ["W / I bits", "Bits of weights and inputs", (l) => l.weight_bits * 1000 + l.input_bits, (v, l) => `${l.weight_bits} / ${l.input_bits}`, "n"],
-    ["Partitions", "Row partitions \u00d7 column partitions", (l) => l.row_partitions * l.column_partitions,
-      (v, l) => `${l.row_partitions} \u00d7 ${l.column_partitions}`, "n"],
     ["Crossbars", "Crossbars, all copies", (l) => l.crossbars, count, "n"],
-    ["Copies", "Copies that share the vectors", (l) => l.replicas, count, "n"],
-    ["Tiles", "Tiles that hold a part", (l) => l.tiles.length, count, "n"],
     ["Utilization", "Share of the crossbars' cells in use", (l) => l.utilization, (v) => percent(v), "n"],
     ["ADC", "Bits that the converters were given", (l) => l.adc_bits, (v, l) => (l.lossless ? `${v}` : `${v}, ${l.converters.keeps_signs ? "sign" : "lossy"}`), "n"],
+    ["Latency", "How long the layer is busy", (l) => l.latency_s, (v) => si(v, "s"), "n"],
+    ["Energy", "Energy per inference", (l) => l.energy_j, (v) => si(v, "J"), "n"],
+    ["Copies", "Copies that share the vectors", (l) => l.replicas, count, "n"],
+    ["Tiles", "Tiles that hold a part", (l) => l.tiles.length, count, "n"],
+    ["Partitions", "Row partitions \u00d7 column partitions", (l) => l.row_partitions * l.column_partitions,
+      (v, l) => `${l.row_partitions} \u00d7 ${l.column_partitions}`, "n"],
     ["Exact", "Bits that lose nothing, computed exactly", (l) => l.adc_bits_required.exact, (v) => `${v}`, "n"],
     ["Paper", "Bits by the survey's formula", (l) => l.adc_bits_required.paper, (v) => `${v}`, "n"],
     ["Start", "When the layer starts", (l) => l.start_s, (v) => si(v, "s"), "n"],
-    ["Latency", "How long the layer is busy", (l) => l.latency_s, (v) => si(v, "s"), "n"],
     ["Partial sums", "Bytes of partial sums per inference", (l) => l.partial_sum_bytes, bytes, "n"],
     ["Traffic", "Bytes received from other layers per inference", (l) => l.traffic_bytes, bytes, "n"],
-    ["Energy", "Energy per inference", (l) => l.energy_j, (v) => si(v, "J"), "n"],
   ];
 
   function layerTable() {

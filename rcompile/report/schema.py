@@ -320,6 +320,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     verification: Verification
     diagnostics: list[Diagnostic]
 
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: key figures, and the page's name."""
+        from rcompile.report.notebook import summary_html
+
+        return summary_html(self)
+
 
 def to_json(report: Report) -> bytes:
     """Serialize a report, readable."""
