@@ -73,6 +73,13 @@ def compile_model(  # noqa: PLR0913 - as many as the command line has
 
     Raises:
         RcompileError: one of its subclasses, each with one clear message.
+
+    Example:
+        >>> report = compile_model("digits_lenet_int8.onnx", data="digits_test.npz", output="lenet")
+        >>> report.verification.exact.status, report.totals.crossbars_used
+        ('pass', 4)
+        >>> [layer.name for layer in report.layers if layer.latency_s == report.totals.interval_s]
+        ['conv1']
     """
     clock, started = time.perf_counter(), datetime.now(UTC).isoformat(timespec="seconds")
     trace = trace or Trace()
@@ -122,7 +129,13 @@ def require_passes(names: tuple[str, ...]) -> None:
 
 
 def load_program(path: str | Path) -> Compiled:
-    """Read program.rcx (or the folder that holds it)."""
+    """Read program.rcx (or the folder that holds it).
+
+    Example:
+        >>> placed = load_program("lenet").placed
+        >>> [item.matrix.name for item in placed.program.matrices]
+        ['conv1', 'conv2', 'fc1', 'fc2']
+    """
     return container.load(program_file(Path(path)))
 
 
@@ -161,6 +174,13 @@ def verify(  # noqa: PLR0913 - as many as the command line has
 
     Raises:
         VerificationFailed: the program computes something else than its model.
+
+    Example:
+        >>> found = verify("lenet", data="digits_test.npz", device="ideal?lognormal.sigma=0.3", trials=2)
+        >>> found.exact.passed, found.accuracy.agreement
+        (True, 1.0)
+        >>> found.trials[0].mean < found.accuracy.mapped_program
+        True
     """
     conditions = conditions_of(
         device,
@@ -210,6 +230,14 @@ def export_onnx(
 
     Raises:
         UsageError: no fixed model computes what the die does.
+
+    Example:
+        >>> export_onnx("lenet", "emulation.onnx")
+        >>> import numpy, onnxruntime
+        >>> session = onnxruntime.InferenceSession("emulation.onnx")
+        >>> images = numpy.load("digits_test.npz")["image"][:3]
+        >>> session.run(None, {"image": images})[0].argmax(axis=1) == numpy.load("digits_test.npz")["labels"][:3]
+        array([ True,  True,  True])
     """
     compiled = load_program(program)
     conditions = conditions_of(device, faults=Path(faults) if faults else None, seed=seed)

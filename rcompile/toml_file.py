@@ -29,6 +29,9 @@ from rcompile.inheritance import (
     parsed,
 )
 
+GIVEN = "given on the command line"
+"""The source of values that override a file's."""
+
 VERSION = 1
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 """Of an entry of a table."""
@@ -236,7 +239,7 @@ class TomlFile:
             summary=str(self._data.get("summary", "")),
             sections={section: made[section] for section in there},
             tables=tables,
-            sources={**self._data.get("sources", {}), **dict.fromkeys(self._overrides, "given on the command line")},
+            sources={**self._data.get("sources", {}), **dict.fromkeys(self._overrides, GIVEN)},
             assumptions=self._data.get("assumed", {}),
             assumed=tuple(
                 name

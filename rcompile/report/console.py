@@ -11,6 +11,7 @@ from rich.table import Table
 from rcompile.report.drivers import drivers
 from rcompile.report.schema import LayerInfo, Report
 from rcompile.report.words import adc_text, age, dies, plural, si
+from rcompile.toml_file import GIVEN
 from rcompile.verification.trials import Trials
 
 MANY_LAYERS = 24
@@ -64,7 +65,7 @@ def print_mapping(report: Report, console: Console, detail: Detail) -> None:
     """Print what was mapped where, and what that takes."""
     model, totals = report.model, report.totals
     console.print(
-        f"[bold]{escape(model.name)}[/] on [bold]{escape(str(report.target['name']))}[/]: "
+        f"[bold]{escape(model.name)}[/] on [bold]{escape(str(report.target['name']))}[/]{changed(report)}: "
         f"{model.macs:,} MACs, {model.parameters:,} parameters, opset {model.opset}"
     )
     console.print(operators_line(report))
@@ -85,6 +86,12 @@ def print_mapping(report: Report, console: Console, detail: Detail) -> None:
             f"  {100 * driver.share:.0f} % {escape(driver.component)}: {escape(driver.lever)} would change it",
             highlight=False,
         )
+
+
+def changed(report: Report) -> str:
+    """Say how many fields of the target --set changed."""
+    count = sum(text == GIVEN for text in report.target["sources"].values())
+    return f" with {plural(count, 'field')} changed" if count else ""
 
 
 def print_diagnostics(report: Report, console: Console, detail: Detail) -> None:

@@ -30,7 +30,7 @@ LEVERS = {
 }
 """By what a component's energy is per."""
 
-LEAKAGE = "--objective throughput, --fit 0"
+SMALLER = "a smaller chip (--fit 0)"
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,11 @@ def drivers(report: Report) -> list[Driver]:
     if not total:
         return []
     largest = sorted(report.cost.components, key=energy_of, reverse=True)[:SHOWN]
+    copied = report.mapping.replication.objective == "throughput"
     return [
-        Driver(item.name, energy_of(item), energy_of(item) / total, lever(item)) for item in largest if energy_of(item)
+        Driver(item.name, energy_of(item), energy_of(item) / total, lever(item, copied=copied))
+        for item in largest
+        if energy_of(item)
     ]
 
 
@@ -66,6 +69,8 @@ def energy_of(item: ComponentInfo) -> float:
     return (item.dynamic_j or 0.0) + (item.static_j or 0.0)
 
 
-def lever(item: ComponentInfo) -> str:
-    """Return what would change a component's energy."""
-    return LEAKAGE if (item.static_j or 0.0) > (item.dynamic_j or 0.0) else LEVERS[item.per]
+def lever(item: ComponentInfo, *, copied: bool) -> str:
+    """Return what would change a component's energy; not copies of layers, where they were made already."""
+    if (item.static_j or 0.0) > (item.dynamic_j or 0.0):
+        return SMALLER if copied else f"--objective throughput, {SMALLER}"
+    return CYCLES if copied and item.per == "time" else LEVERS[item.per]

@@ -246,10 +246,12 @@
     if (accuracy !== null && accuracy.mean !== null) {
       scores.push([`On ${onDies()}`, accuracy.mean]);
     }
+    const changed = Object.entries(target.sources || {}).filter(([, text]) => text === "given on the command line")
+      .map(([name]) => `${name} = ${name.split(".").reduce((part, key) => (part || {})[key], target)}`);
     add(document.getElementById("headline"),
       h("h1", {}, model.name),
       h("p", { class: "lead wrap" }, "Compiled for ", h("b", {}, target.name || "an unnamed target"),
-        target.summary ? `. ${target.summary}.` : "."),
+        target.summary ? `. ${target.summary}.` : ".", changed.length > 0 && ` Changed by --set: ${changed.join(", ")}.`),
       h("div", { class: `panel verdict ${exact.status}` },
         h("div", {}, h("span", { class: "badge" }, exact.status.toUpperCase()),
           h("div", {}, h("p", { class: "wrap" }, h("b", {}, meaning[0])), h("p", { class: "muted small wrap" }, meaning[1]))),

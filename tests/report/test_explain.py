@@ -119,3 +119,8 @@ def test_drivers_are_the_largest_components_of_the_whole(report):
     energies = sorted(((c.dynamic_j or 0) + (c.static_j or 0) for c in report.cost.components), reverse=True)
     assert [item.energy_j for item in found] == energies[:3]
     assert sum(item.share for item in found) == pytest.approx(sum(energies[:3]) / report.totals.energy_j)
+
+
+def test_copies_are_no_lever_where_they_were_made(tmp_path):
+    found = compiled(tmp_path, options=Options(verify=False, objective="throughput"), **{"hierarchy.mesh_rows": "1"})
+    assert all("--objective" not in item.lever for item in drivers(found))
