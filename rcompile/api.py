@@ -74,7 +74,7 @@ def compile_model(  # noqa: PLR0913 - as many as the command line has
     Raises:
         RcompileError: one of its subclasses, each with one clear message.
 
-    Example:
+    Examples:
         >>> report = compile_model("digits_lenet_int8.onnx", data="digits_test.npz", output="lenet")
         >>> report.verification.exact.status, report.totals.crossbars_used
         ('pass', 4)
@@ -131,7 +131,7 @@ def require_passes(names: tuple[str, ...]) -> None:
 def load_program(path: str | Path) -> Compiled:
     """Read program.rcx (or the folder that holds it).
 
-    Example:
+    Examples:
         >>> placed = load_program("lenet").placed
         >>> [item.matrix.name for item in placed.program.matrices]
         ['conv1', 'conv2', 'fc1', 'fc2']
@@ -175,7 +175,7 @@ def verify(  # noqa: PLR0913 - as many as the command line has
     Raises:
         VerificationFailed: the program computes something else than its model.
 
-    Example:
+    Examples:
         >>> found = verify("lenet", data="digits_test.npz", device="ideal?lognormal.sigma=0.3", trials=2)
         >>> found.exact.passed, found.accuracy.agreement
         (True, 1.0)
@@ -231,7 +231,7 @@ def export_onnx(
     Raises:
         UsageError: no fixed model computes what the die does.
 
-    Example:
+    Examples:
         >>> export_onnx("lenet", "emulation.onnx")
         >>> import numpy, onnxruntime
         >>> session = onnxruntime.InferenceSession("emulation.onnx")
