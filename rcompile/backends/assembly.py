@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from rcompile.frontend.draft import Draft, opset_of
+from rcompile.frontend.draft import Draft, names_in, opset_of
 from rcompile.ir.matrix import Loop, MatrixProgram, Segment, Step
 
 DEFAULT_OPSET = 17
@@ -28,8 +28,9 @@ class Assembly(ABC):
 
     def _prefix(self) -> str:
         """Return what none of the model's own names begins with."""
-        names = [m.output for m in self._source.matrices]
-        names += [name for s in self._source.segments for name in (*s.inputs, *s.outputs, *s.nodes)]
+        names = {m.output for m in self._source.matrices}
+        for segment in self._source.segments:
+            names |= names_in(segment.model)
         prefix = "rcompile."
         while any(name.startswith(prefix) for name in names):
             prefix += "_"

@@ -26,9 +26,6 @@ from rcompile.ir.placed import PlacedProgram
 LEAST_OPSET = 8
 """From which on Max and Min broadcast."""
 
-LARGEST_FILE = 2**31 - 2**20
-"""Bytes that a protobuf message may have, less some for nodes."""
-
 ONE_BIT = InputSlice(0, 1)
 
 BELOW_ALL = -(2.0**62)
@@ -42,7 +39,7 @@ def emulation(placed: PlacedProgram, chip: Chip) -> bytes:
         chip: that it runs on.
 
     Raises:
-        UsageError: reads of the chip draw anew each time, or are no products, or its cells fill more than an ONNX file.
+        UsageError: reads of the chip draw anew each time, or are no products; or the file would be too large.
     """
     require_products(placed, chip)
     found = Emulation(placed, chip)
@@ -63,7 +60,7 @@ def require_products(placed: PlacedProgram, chip: Chip) -> None:
         raise UsageError(
             "reads of the device are noisy, and an ONNX model computes the same each time",
             at=at,
-            hint="another device, or this one without read noise, for example 'ideal?lognormal.sigma=0.1'",
+            hint="another device, or this one without noise of reads ('hfo2_1t1r?read_noise.sigma=0')",
         )
     if chip.analog and not all(chip.adds_up(top) for top in tops):
         raise UsageError(
@@ -71,11 +68,6 @@ def require_products(placed: PlacedProgram, chip: Chip) -> None:
             "floating lines, or bent cells)",
             at=at,
             hint="a device with models of cells alone, or with wires and grounded rows",
-        )
-    size = placed.program.crossbar_rows * placed.program.crossbar_columns * (4 if chip.analog else 1)
-    if (total := placed.crossbars_filled * size) > LARGEST_FILE:
-        raise UsageError(
-            f"{placed.crossbars_filled:,} crossbars take {total / 2**30:.3g} GiB, and an ONNX file holds 2", at=at
         )
 
 

@@ -8,8 +8,8 @@ from rcompile.devices.device import Device
 from rcompile.devices.model import Model, Siemens
 from rcompile.devices.streams import Moment, Streams
 
-CELLS = 4096
-"""Drawn for each level."""
+CELLS, MOST_CELLS = 4096, 2**17
+"""Drawn for each level, and for all of them."""
 
 LOST = 0.01
 """Share of a level's cells from which on it counts as not held."""
@@ -33,9 +33,9 @@ def holds_s(device: Device, cell_bits: int) -> float | None:
     Returns:
         seconds by the clock; None where they hold for 300 years.
     """
-    cell, shape = device.cell, (2**cell_bits, CELLS)
+    cell, shape = device.cell, (2**cell_bits, min(CELLS, MOST_CELLS // 2**cell_bits))
     half = cell.span_s / (2**cell_bits - 1) / 2
-    g = np.repeat(np.linspace(cell.g_min_s, cell.g_max_s, shape[0])[:, None], CELLS, axis=1)
+    g = np.repeat(np.linspace(cell.g_min_s, cell.g_max_s, shape[0])[:, None], shape[1], axis=1)
     for model in device.models.values():
         g = model.aimed(g, cell)
     streams = Streams(0, 0)

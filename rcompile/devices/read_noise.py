@@ -15,6 +15,8 @@ class ReadNoise(Model):
     sigma: float = rule(float, "standard deviation, relative", low=0.0, high=1.0)
     of: str = rule(str, "what it is relative to", choices=("value", "g_max"), default="value", choice=True)
 
-    def read_sigma(self, g: Siemens, cell: Cell) -> Siemens:
-        """Return the standard deviation of each read, in siemens."""
+    def read_sigma(self, g: Siemens, cell: Cell) -> Siemens | None:
+        """Return the standard deviation of each read, in siemens; None where there is none."""
+        if not self.sigma:
+            return None
         return self.sigma * (g if self.of == "value" else np.full_like(g, cell.g_max_s))

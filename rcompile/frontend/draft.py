@@ -8,12 +8,16 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from rcompile.errors import UsageError
 from rcompile.frontend.export import LEAST_IR_VERSION, element_type, to_value_info
 from rcompile.frontend.parse import is_large, placeholder
-from rcompile.ir.graph import MICROSOFT, Value
+from rcompile.ir.graph import MICROSOFT, STANDARD_DOMAINS, Value
 
 AXES_ARE_INPUTS, BOUNDS_ARE_INPUTS, ROUNDS = 13, 10, 11
 """Operator sets from which on ReduceSum and Slice read what they had as attributes, and there is Round."""
+
+LARGEST_FILE = 2**31 - 2**20
+"""Bytes that a protobuf message may have, less some for what is around constants."""
 
 WHOLE = 1.5 * 2**52
 """Added to a double of less than 2^51 and taken off again, it leaves the nearest whole number, ties to even."""
@@ -30,7 +34,7 @@ class Draft:
         nodes: in order.
         constants: initializers by name; a body's are its whole graph's.
         weights: large constants, where they are kept apart.
-        domains: of the operators.
+        imports: versions of the operators' domains besides the standard one.
     """
 
     opset: int = 17
@@ -39,12 +43,15 @@ class Draft:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
     weights: dict[str, np.ndarray] = field(default_factory=dict)
-    domains: set[str] = field(default_factory=lambda: {"", MICROSOFT})
+    imports: dict[str, int] = field(default_factory=lambda: {MICROSOFT: 1})
     _count: list[int] = field(default_factory=lambda: [0])
+    _size: list[int] = field(default_factory=lambda: [0])
 
     def constant(self, array: Any, name: str = "") -> str:  # noqa: ANN401 - what numpy takes
         """Add a constant; a large one is not copied where these are kept apart."""
         name = name or self._fresh("constant")
+        if not self.apart:
+            self._hold(np.asarray(array).nbytes)
         array = np.ascontiguousarray(array) if np.ndim(array) else np.array(array)
         if self.apart and is_large(array):
             self.weights[name] = array
@@ -65,8 +72,17 @@ class Draft:
         """Append a node, which may have a name; return its output, which has `name`, if that is given."""
         output = name or self._fresh("value")
         self.nodes.append(helper.make_node(op_type, list(inputs), [output], node or None, domain=domain, **attributes))
-        self.domains.add(domain)
+        self.imports.setdefault(domain, 1)
         return output
+
+    def _hold(self, size: int) -> None:
+        """Count bytes of the file."""
+        self._size[0] += size
+        if self._size[0] > LARGEST_FILE:
+            raise UsageError(
+                f"the file would be larger than {LARGEST_FILE / 2**30:.0f} GiB, which no ONNX file can be",
+                hint="a smaller model, or fewer copies of its layers",
+            )
 
     def _fresh(self, kind: str) -> str:
         self._count[0] += 1
@@ -74,7 +90,9 @@ class Draft:
 
     def body(self) -> "Draft":
         """Return the draft of a body: what it adds has names of its own, and its constants are the whole graph's."""
-        return Draft(self.opset, self.prefix, self.apart, [], self.constants, self.weights, self.domains, self._count)
+        return Draft(
+            self.opset, self.prefix, self.apart, [], self.constants, self.weights, self.imports, self._count, self._size
+        )
 
     def cast(self, tensor: str, dtype: Any, name: str = "") -> str:  # noqa: ANN401 - what numpy takes
         """Convert a tensor."""
@@ -86,7 +104,7 @@ class Draft:
 
     def picked(self, tensor: str, indices: np.ndarray, axis: int) -> str:
         """Return entries along an axis."""
-        return self.add("Gather", tensor, self.constant(np.asarray(indices, np.int64)), axis=axis)
+        return self.add("Gather", tensor, self.constant(np.asarray(indices, np.int32)), axis=axis)
 
     def sliced(self, tensor: str, axis: int, start: int, stop: int) -> str:
         """Return a part of a tensor along one axis."""
@@ -110,9 +128,11 @@ class Draft:
 
     def inline(self, model: bytes) -> None:
         """Append the nodes of a model, whose tensors keep their names."""
-        graph = onnx.load_model_from_string(model).graph
-        self.nodes.extend(graph.node)
-        self.constants.update({tensor.name: tensor for tensor in graph.initializer})
+        proto = onnx.load_model_from_string(model)
+        self.nodes.extend(proto.graph.node)
+        self.constants.update({tensor.name: tensor for tensor in proto.graph.initializer})
+        self.imports.update({item.domain: item.version for item in proto.opset_import})
+        self._hold(len(model))
 
     def scan(
         self, body: "Draft", inputs: Iterable[tuple[str, str]], outputs: Iterable[tuple[str, str]], scanned: int
@@ -140,7 +160,8 @@ class Draft:
         graph = helper.make_graph(
             self.nodes, name, [*map(to_value_info, inputs)], [*map(to_value_info, outputs)], [*self.constants.values()]
         )
-        opsets = [helper.make_opsetid(domain, 1 if domain else self.opset) for domain in sorted(self.domains)]
+        imports = {domain: version for domain, version in self.imports.items() if domain not in STANDARD_DOMAINS}
+        opsets = [helper.make_opsetid(*item) for item in {"": self.opset, **imports}.items()]
         model = helper.make_model(graph, ir_version=LEAST_IR_VERSION, opset_imports=opsets, producer_name="rcompile")
         return model.SerializeToString(deterministic=True)
 
@@ -149,3 +170,17 @@ def opset_of(model: bytes) -> int:
     """Return the version of the standard operators of a model."""
     imports = onnx.load_model_from_string(model).opset_import
     return next(item.version for item in imports if item.domain in {"", "ai.onnx"})
+
+
+def names_in(model: bytes) -> set[str]:
+    """Return all names that a model has: of nodes, tensors and constants, those of subgraphs included."""
+    found: set[str] = set()
+    graphs = [onnx.load_model_from_string(model).graph]
+    while graphs:
+        graph = graphs.pop()
+        found |= {value.name for value in (*graph.input, *graph.output, *graph.initializer)}
+        for node in graph.node:
+            found |= {node.name, *node.input, *node.output}
+            for attribute in node.attribute:
+                graphs += [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]
+    return found

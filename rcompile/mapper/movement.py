@@ -13,7 +13,7 @@ from rcompile.ir.placed import PlacedProgram
 from rcompile.mapper.clock import picoseconds
 from rcompile.mapper.fabric import link_loads
 from rcompile.mapper.topology import fabric_of
-from rcompile.mapper.traffic import Spread, add_sent, spreads
+from rcompile.mapper.traffic import PARTS, Spread, add_sent, in_parts, spreads
 from rcompile.targets import Target
 
 
@@ -72,7 +72,7 @@ class Movement:
             for index in matrices:
                 add_sent(flows, self._placed.program, self.spreads, index)
             np.fill_diagonal(flows, 0)
-        return np.ceil(np.where(self._together, flows, 0)).astype(np.int64)
+        return in_parts(np.where(self._together, flows, 0))
 
     def _busy(self, matrices: list[int], flows: NDArray[np.int64]) -> Busy:
         loads = link_loads(flows, self._placed.floorplan.slots, self._fabric)
@@ -83,8 +83,8 @@ class Movement:
             made[own.tiles] += matrix.vectors * matrix.groups * matrix.columns * own.makes
         return Busy(
             units=lasting(float(made.max()), self._target.tile.elements_per_s),
-            links=lasting(float(loads.inside.max()), noc.link_bytes_per_s),
-            chips=lasting(float(loads.chips.max()), noc.chip_link_bytes_per_s),
+            links=lasting(float(loads.inside.max()) / PARTS, noc.link_bytes_per_s),
+            chips=lasting(float(loads.chips.max()) / PARTS, noc.chip_link_bytes_per_s),
         )
 
 

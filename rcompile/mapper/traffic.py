@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from rcompile.ir.crossbar import BlockTable, CrossbarMatrix, CrossbarProgram
 
+PARTS = 2**10
+"""Of a byte, in which flows are counted: copies send each other less than one an inference."""
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -95,10 +98,20 @@ def add_sent(flows: NDArray[np.float64], program: CrossbarProgram, found: list[S
 def tile_flows(
     program: CrossbarProgram, places: NDArray[np.void], crossbars_per_tile: int, tiles: int
 ) -> NDArray[np.int64]:
-    """Return (tiles, tiles): bytes from one tile to another."""
+    """Return (tiles, tiles): parts of bytes from one tile to another."""
     found = spreads(program, places, crossbars_per_tile)
     flows = np.zeros((tiles, tiles))
     for index in range(len(program.matrices)):
         add_sent(flows, program, found, index)
     np.fill_diagonal(flows, 0)
-    return np.rint(flows).astype(np.int64)
+    return in_parts(flows)
+
+
+def in_parts(flows: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return bytes in whole parts of bytes."""
+    return np.rint(flows * PARTS).astype(np.int64)
+
+
+def in_bytes(parts: int) -> int:
+    """Return parts of bytes in bytes, rounded up."""
+    return -(-parts // PARTS)

@@ -12,7 +12,7 @@ from rcompile.mapper.packing import pack
 from rcompile.mapper.placement import assign, assign_in_rounds
 from rcompile.mapper.rounds import numbered, rounds_of
 from rcompile.mapper.topology import fabric_of
-from rcompile.mapper.traffic import tile_flows
+from rcompile.mapper.traffic import in_bytes, tile_flows
 from rcompile.mapper.why_not import refuse
 from rcompile.options import Effort
 from rcompile.targets import Target
@@ -69,15 +69,17 @@ def place(program: CrossbarProgram, target: Target, effort: Effort = Effort.NORM
         places=frozen(places),
         reduction=frozen(np.arange(len(program.blocks), dtype=np.int32)),
         floorplan=replace(plan, slots=found.slots),
-        traffic=tuple(Traffic(int(s), int(d), int(flows[s, d])) for s, d in zip(*np.nonzero(flows), strict=True)),
+        traffic=tuple(
+            Traffic(int(s), int(d), in_bytes(int(flows[s, d]))) for s, d in zip(*np.nonzero(flows), strict=True)
+        ),
         quality=PlacementQuality(
-            byte_hops=found.cost,
-            lower_bound=found.bound,
-            snake_byte_hops=found.snake_cost,
-            max_link_bytes=link_loads(together, found.slots, fabric).most,
+            byte_hops=in_bytes(found.cost),
+            lower_bound=in_bytes(found.bound),
+            snake_byte_hops=in_bytes(found.snake_cost),
+            max_link_bytes=in_bytes(link_loads(together, found.slots, fabric).most),
             proven=found.proven,
-            chip_bytes=found.cut.bytes,
-            chip_bytes_bound=found.cut.bound,
+            chip_bytes=in_bytes(found.cut.bytes),
+            chip_bytes_bound=in_bytes(found.cut.bound),
             crossbars_bound=packing.bound,
             round_bytes=0 if cut is None else cut.bytes,
         ),

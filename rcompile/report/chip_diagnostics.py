@@ -5,9 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from rcompile.devices.holding import holds_s
+from rcompile.ir.encoding import Memory
 from rcompile.report.schema import Diagnostic
 from rcompile.report.words import age
 from rcompile.result import Result
+
+BEFORE = 0.99
+"""Of a time, rounded to three digits: not later than it."""
 
 SHOWN = 8
 """Names that a message lists at most."""
@@ -93,7 +97,8 @@ def reference_columns(result: Result) -> list[Diagnostic]:
 def retention(result: Result) -> list[Diagnostic]:
     """Warn where cells lose their levels before they are written again."""
     device, placed = result.device, result.compiled.placed
-    lost = holds_s(device, placed.program.cell_bits)
+    in_cells = any(s.memory is Memory.RRAM for item in placed.program.matrices for s in item.weight_slices)
+    lost = holds_s(device, placed.program.cell_bits) if in_cells else None
     if lost is None or (device.refresh is not None and device.refresh.every_s <= lost):
         return []
     anew = "" if device.refresh is None else f", and are written anew each {age(device.refresh.every_s)}"
@@ -104,7 +109,7 @@ def retention(result: Result) -> list[Diagnostic]:
             node="",
             message=f"cells of {device.name} hold their {2**placed.program.cell_bits} levels for {age(lost)}: then 1 % "
             f"of those of some level are off by more than half a level{anew}",
-            hint=f"write them anew before (--device '...?refresh.every_s={lost:.3g}'), measure what it costs (--at), "
+            hint=f"write them anew before (--device '...?refresh.every_s={lost * BEFORE:.3g}'), measure what it costs (--at), "
             "or fewer bits a cell (--set crossbar.cell_bits=...)",
         )
     ]

@@ -79,7 +79,7 @@ CASES = {
     "export what is noisy": (
         ["export", "out", "--onnx", "e.onnx", "--device", "hfo2_1t1r"], 2,
         "ok.onnx: reads of the device are noisy, and an ONNX model computes the same each time\n"
-        "hint: another device, or this one without read noise, for example 'ideal?lognormal.sigma=0.1'",
+        "hint: another device, or this one without noise of reads ('hfo2_1t1r?read_noise.sigma=0')",
     ),
     "export on no device": (
         ["export", "out", "--onnx", "e.onnx", "--device", "nobody"], 2,

@@ -12,7 +12,7 @@ from rcompile.mapper.buffers import most_waiting
 from rcompile.mapper.clock import Clock, picoseconds
 from rcompile.mapper.fabric import link_loads
 from rcompile.mapper.mesh import Mesh
-from rcompile.mapper.traffic import spreads, tile_flows
+from rcompile.mapper.traffic import PARTS, spreads, tile_flows
 from rcompile.options import Objective, Options
 from rcompile.passes.schedule import schedule
 from rcompile.pipeline import Trace
@@ -128,7 +128,7 @@ def test_traffic_is_that_of_single_elements(tmp_path, objective):
         expected += edge.bytes * np.outer(makes[edge.producer], reads[edge.consumer])
     np.fill_diagonal(expected, 0)
     found = tile_flows(program, placed.places, placed.floorplan.crossbars_per_tile, tiles)
-    np.testing.assert_array_equal(found, np.rint(expected))
+    np.testing.assert_array_equal(found, np.rint(expected * PARTS))
     for made, own in zip(makes, spreads(program, placed.places, placed.floorplan.crossbars_per_tile), strict=True):
         np.testing.assert_allclose(made[own.tiles], own.makes)
         assert own.makes.sum() == pytest.approx(1)
