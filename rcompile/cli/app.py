@@ -31,7 +31,13 @@ from rcompile.cli.parameters import (
     Weightless,
 )
 from rcompile.cli.reading import compare, demo, explain
-from rcompile.errors import UsageError
+from rcompile.errors import UsageError, VerificationFailed
+
+OVER_BUDGET = 7
+"""The exit code where what was asked for is not reached."""
+
+ROUNDING = 1e-9
+"""Of rates, which are quotients of floating-point numbers."""
 
 app = App(
     name="rcompile",
@@ -186,7 +192,9 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
         sys.stdout.write(to_json(report).decode())
     elif json is not None:
         Path(json).write_bytes(to_json(report))
-    return 6 if report.verification.exact.status == "fail" else 0
+    if report.verification.exact.status == "fail":
+        return VerificationFailed.exit_code
+    return OVER_BUDGET if fit and report.totals.throughput_per_s < fit * (1 - ROUNDING) else 0
 
 
 @app.command

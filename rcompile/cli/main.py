@@ -23,6 +23,8 @@ def not_a_verb(word: str) -> str | None:
     verbs = [name for name in app if not name.startswith("-")]
     if word.startswith("-") or word in verbs or Path(word).suffix or Path(word).exists():
         return None
+    if word == "compile":
+        return "there is no verb 'compile'\nhint: name the model: rcompile MODEL.onnx"
     close = difflib.get_close_matches(word, verbs, n=1)
     hint = (
         f"did you mean '{close[0]}'?" if close else f"the verbs are {', '.join(verbs)}; to compile, name an .onnx file"

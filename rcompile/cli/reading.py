@@ -68,6 +68,8 @@ def explain(
     from rcompile.report.explain import explain as explain_report
     from rcompile.report.read import read_report
 
+    if what is not None and folder in CODES and Path(what).exists():
+        folder, what = what, folder
     if what is None and folder in CODES:
         lines = code_lines(folder, CODES[folder])
     elif what is None and not Path(folder).exists():

@@ -134,6 +134,7 @@ def layer_info(placed: PlacedProgram, index: int, unit_columns: int, cost: Layer
         rows=matrix.rows,
         columns=matrix.columns,
         vectors=matrix.vectors,
+        serial=matrix.serial,
         groups=matrix.groups,
         macs=matrix.macs,
         weight_bits=matrix.weight_bits,

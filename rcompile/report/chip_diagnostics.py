@@ -6,12 +6,16 @@ import numpy as np
 
 from rcompile.devices.holding import holds_s
 from rcompile.ir.encoding import Memory
+from rcompile.options import Objective
 from rcompile.report.schema import Diagnostic
 from rcompile.report.words import age
 from rcompile.result import Result
 
 BEFORE = 0.99
 """Of a time, rounded to three digits: not later than it."""
+
+ROUNDING = 1e-9
+"""Of times, which are sums of floating-point numbers."""
 
 SHOWN = 8
 """Names that a message lists at most."""
@@ -109,8 +113,8 @@ def retention(result: Result) -> list[Diagnostic]:
             node="",
             message=f"cells of {device.name} hold their {2**placed.program.cell_bits} levels for {age(lost)}: then 1 % "
             f"of those of some level are off by more than half a level{anew}",
-            hint=f"write them anew before (--device '...?refresh.every_s={lost * BEFORE:.3g}'), measure what it costs (--at), "
-            "or fewer bits a cell (--set crossbar.cell_bits=...)",
+            hint=f"write them anew before (--device '...?refresh.every_s={lost * BEFORE:.3g}'), measure what it costs "
+            "(--at), or fewer bits a cell (--set crossbar.cell_bits=...)",
         )
     ]
 
@@ -122,15 +126,19 @@ def slow_movement(result: Result) -> list[Diagnostic]:
     if pace.slowest_s <= pace.crossbars_s:
         return []
     copied = any(item.replicas > 1 for item in placed.program.matrices)
+    wanted = result.options.fit
+    missed = wanted is not None and placed.interval_s * wanted > 1 + ROUNDING
     fields = {"digital units": "tile.elements_per_s", "links": "noc.link_bytes_per_s"}
     field = fields.get(pace.limited_by, "noc.chip_link_bytes_per_s")
     return [
         Diagnostic(
-            severity="note",
+            severity="warning" if missed or result.options.objective is Objective.THROUGHPUT else "note",
             code="SLOW_MOVEMENT",
             node="",
             message=f"{pace.limited_by} limit the interval to {pace.slowest_s:.3g} s; crossbars alone would take "
-            f"{pace.crossbars_s:.3g} s",
+            f"{pace.crossbars_s:.3g} s"
+            + (f": the {wanted:g} inferences/s of --fit are not reached" if missed else "")
+            + ("; copies were chosen by crossbars alone" if copied else ""),
             hint=f"{'fewer copies would do, or ' if copied else ''}faster ones (--set {field}=...)",
         )
     ]

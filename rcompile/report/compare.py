@@ -1,6 +1,7 @@
 """Two reports side by side: what differs in what was asked for, and by how much in what came out."""
 
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,8 @@ class Comparison:
 def compare(first: Report, second: Report) -> Comparison:
     """Return what differs between two reports."""
     ours, theirs = settings(first), settings(second)
+    if first.target["name"] != second.target["name"]:  # what components there are goes without saying
+        ours, theirs = ({k: v for k, v in s.items() if not k.startswith("target.components.")} for s in (ours, theirs))
     differing = [
         Row(name, "", ours.get(name), theirs.get(name))
         for name in {**ours, **theirs}
@@ -102,10 +105,27 @@ def settings(report: Report) -> dict[str, str]:
         "seed": str(report.seed),
         "rcompile": report.tool.version,
     }
+    if report.command[0] == "rcompile":
+        found["command"] = flags_of(report.command)
+    accuracy = report.verification.accuracy
+    if accuracy is not None:
+        found |= {"data": accuracy.data, "samples": str(accuracy.samples), "dies": str(len(accuracy.trials))}
     target = {key: value for key, value in report.target.items() if key not in APART}
     components = {item["name"]: item for item in target.pop("components", [])}
     found |= flat(target, "target") | flat(components, "target.components")
     return found | flat({key: value for key, value in report.device.items() if key not in APART}, "device")
+
+
+def flags_of(command: Sequence[str]) -> str:
+    """Return a command without the model and where it is written."""
+    words, found = list(command[2:]), []
+    while words:
+        word = words.pop(0)
+        if word in {"-o", "--output"}:
+            words = words[1:]
+        elif not word.startswith(("-o=", "--output=")):
+            found.append(word)
+    return shlex.join(found)
 
 
 def flat(values: Mapping[str, Any], prefix: str) -> dict[str, str]:
@@ -115,8 +135,23 @@ def flat(values: Mapping[str, Any], prefix: str) -> dict[str, str]:
         if isinstance(value, Mapping):
             found |= flat(value, f"{prefix}.{name}")
         else:
-            found[f"{prefix}.{name}"] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            found[f"{prefix}.{name}"] = ", ".join(map(text_of, value if isinstance(value, list | tuple) else [value]))
     return found
+
+
+def text_of(value: object) -> str:
+    """Return a value as a file would give it."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} {text_of(own)}" for key, own in value.items() if own is not None) + "}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def interval_of(report: Report) -> str | None:
+    """Return where the mean of all dies lies, with 95 % confidence."""
+    accuracy = report.verification.accuracy
+    if accuracy is None or accuracy.ci95 is None:
+        return None
+    return " to ".join(f"{100 * end:.2f}" for end in accuracy.ci95) + " %"
 
 
 def accuracy_of(report: Report, name: str) -> float | None:
@@ -130,6 +165,7 @@ FIGURES: tuple[tuple[str, str, Callable[[Report], Value]], ...] = (
     ("accuracy of the quantized model", "%", lambda r: accuracy_of(r, "quantized")),
     ("accuracy of the mapped program", "%", lambda r: accuracy_of(r, "ideal")),
     ("accuracy on the device", "%", lambda r: accuracy_of(r, "mean")),
+    ("95 % interval of its mean", "", interval_of),
     ("same top-1 as onnxruntime", "%", lambda r: accuracy_of(r, "agreement")),
     ("crossbars", "", lambda r: r.totals.crossbars_used),
     ("cells used", "%", lambda r: r.totals.cell_utilization),
@@ -139,10 +175,11 @@ FIGURES: tuple[tuple[str, str, Callable[[Report], Value]], ...] = (
     ("latency", "s", lambda r: r.totals.latency_s),
     ("interval", "s", lambda r: r.totals.interval_s),
     ("energy an inference", "J", lambda r: r.totals.energy_j),
+    ("not counted in it", "", lambda r: ", ".join(r.cost.missing) or None),
     ("power", "W", lambda r: r.totals.power_w),
     ("area", "m2", lambda r: r.totals.area_m2),
     ("converters' share of the energy", "%", lambda r: r.totals.adc_energy_share),
-    ("conversions an inference", "", lambda r: sum(layer.converters.conversions for layer in r.layers)),
+    ("conversions an inference", "", lambda r: sum(round(x.cost.actions["conversion"]) for x in r.layers)),
     ("bytes x hops an inference", "byte", lambda r: r.mapping.placement.byte_hops),
     ("multiply-accumulates on crossbars", "%", lambda r: r.totals.macs_on_crossbars_share),
     ("cells to program", "", lambda r: r.totals.programming.cells),
@@ -162,7 +199,7 @@ LAYER_FIGURES: tuple[tuple[str, str, Callable[[LayerInfo], Value]], ...] = (
     ("cells used", "%", lambda x: x.utilization),
     ("converter bits", "", lambda x: x.adc_bits),
     ("lossless", "", lambda x: "yes" if x.lossless else "no"),
-    ("conversions", "", lambda x: x.converters.conversions),
+    ("conversions", "", lambda x: round(x.cost.actions["conversion"])),
     ("time", "s", lambda x: x.latency_s),
     ("energy", "J", lambda x: x.energy_j),
 )

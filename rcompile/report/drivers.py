@@ -7,8 +7,11 @@ from rcompile.report.schema import Report
 
 SHOWN = 3
 
-CYCLES = "--input-bits, inputs.dac_bits"
-BYTES = "--input-bits, crossbar.rows"
+BITS = "--input-bits, "
+"""What a model that came quantized does not take."""
+
+CYCLES = f"{BITS}inputs.dac_bits"
+BYTES = f"{BITS}crossbar.rows"
 FARTHER = "--effort high, larger tiles (hierarchy.counts)"
 
 LEVERS = {
@@ -18,7 +21,7 @@ LEVERS = {
     "sram_read": CYCLES,
     "row": f"{CYCLES}, crossbar.columns",
     "sample": CYCLES,
-    "conversion": f"{CYCLES}, adc.bits, adc.resolution",
+    "conversion": f"{CYCLES}, adc.bits, adc.adjustable",
     "shift_add": CYCLES,
     "input_byte": BYTES,
     "output_byte": BYTES,
@@ -30,7 +33,7 @@ LEVERS = {
 }
 """By what a component's energy is per."""
 
-SMALLER = "a smaller chip (--fit 0)"
+SMALLER = "fewer tiles in use (hierarchy.counts)"
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,10 @@ def drivers(report: Report) -> list[Driver]:
     if not total:
         return []
     largest = sorted(report.cost.components, key=energy_of, reverse=True)[:SHOWN]
+    kept = (BITS, "" if report.model.quantized_by == "model" else BITS)
     copied = report.mapping.replication.objective == "throughput"
     return [
-        Driver(item.name, energy_of(item), energy_of(item) / total, lever(item, copied=copied))
+        Driver(item.name, energy_of(item), energy_of(item) / total, lever(item, copied=copied).replace(*kept))
         for item in largest
         if energy_of(item)
     ]

@@ -8,6 +8,10 @@ from rcompile.errors import UsageError
 from rcompile.report.codes import CODES, Code
 from rcompile.report.schema import LayerInfo, OperatorInfo, Report
 from rcompile.report.words import adc_text, plural, si
+from rcompile.targets.consistency import FLASH_BITS
+
+SHOWN = 6
+"""Names that a message lists at most."""
 
 SLOWER = 1.001
 """By how much a layer's time may exceed that of its reads without a reason: times are whole picoseconds."""
@@ -27,23 +31,37 @@ def explain(report: Report, what: str) -> list[str]:
         found = [item for item in report.diagnostics if item.code == what]
         lines = [f"here: {item.message}" + (f" ({item.hint})" if item.hint else "") for item in found]
         return [*code_lines(what, CODES[what]), *(lines or [f"not so for {report.model.name}"])]
+    what = meant(report, what)
     layers = [layer for layer in report.layers if what in {layer.name, layer.node}]
     operator = next((item for item in report.model.operators if what in item.nodes), None)
     if layers:
         lines = [line for layer in layers for line in layer_lines(report, layer)]
-    elif operator is not None:
-        lines = operator_lines(what, operator)
     else:
-        raise unknown(report, what)
-    about = [item for item in report.diagnostics if item.node == what or what in item.message.split()]
+        assert operator is not None
+        lines = operator_lines(what, operator)
+    about = [item for item in report.diagnostics if what in {item.node, *item.message.partition(": ")[0].split(", ")}]
     return [*lines, *(f"{item.severity} {item.code}: {item.message}" for item in about)]
 
 
-def unknown(report: Report, what: str) -> UsageError:
-    """Return what to say of a name that is neither a node nor a code."""
-    names = [name for item in report.model.operators for name in item.nodes]
-    close = get_close_matches(what, [*names, *CODES], n=1, cutoff=0.5)
-    return UsageError(
+def meant(report: Report, what: str) -> str:
+    """Return the node or layer that a name means: itself, #N of the table of layers, or a part of only one name.
+
+    Raises:
+        UsageError: none has it, or several do.
+    """
+    names = list(dict.fromkeys([x.name for x in report.layers] + [n for o in report.model.operators for n in o.nodes]))
+    if what in names:
+        return what
+    number = what.removeprefix("#")
+    if number.isdecimal() and int(number) < len(report.layers):
+        return report.layers[int(number)].name
+    found = [name for name in names if what.lower() in name.lower()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"'{what}' is part of {plural(len(found), 'name')}", hint=f"which: {', '.join(found[:SHOWN])}")
+    close = get_close_matches(what, [*names, *CODES], n=1, cutoff=0.6)
+    raise UsageError(
         f"'{what}' is neither a node of {report.model.name} nor the code of a diagnostic",
         hint=f"did you mean '{close[0]}'?" if close else "rcompile explain FOLDER lists what there is",
     )
@@ -95,6 +113,7 @@ def layer_lines(report: Report, layer: LayerInfo) -> Iterator[str]:
         f"{crossbar['rows']} x {crossbar['columns']} crossbars: {plural(layer.blocks, 'block')} on "
         f"{plural(layer.crossbars, 'crossbar')}, {100 * layer.utilization:.3g} % of their cells used"
         + (f"; {plural(layer.replicas, 'copy') if layer.replicas == 1 else f'{layer.replicas} copies'} of {each}")
+        + (", which other layers may share" if shares(report) else "")
     )
     yield f"  places: {places(report, layer)}; {layer.traffic_bytes:,} bytes of input from other layers an inference"
     yield f"  converters: {converters(report, layer)}"
@@ -102,6 +121,11 @@ def layer_lines(report: Report, layer: LayerInfo) -> Iterator[str]:
     yield from (f"  {line}" for line in energies(report, layer))
     yield "  what would change it:"
     yield from (f"    {line}" for line in levers(report, layer))
+
+
+def shares(report: Report) -> bool:
+    """Tell whether some crossbars hold several layers."""
+    return sum(other.crossbars for other in report.layers) > report.totals.crossbars_used
 
 
 def flipped(layer: LayerInfo) -> str:
@@ -133,13 +157,34 @@ def converters(report: Report, layer: LayerInfo) -> str:
         return "none, its sums stay analog"
     need = layer.adc_bits_required
     have = report.target["adc"]["bits"]
-    verdict = "nothing is lost" if layer.lossless else "only signs are read" if layer.converters.keeps_signs else (
-        "sums are rounded, which the accuracy counts"
-    )  # fmt: skip
+    verdict = lost(layer)
+    units = round(layer.cost.actions["conversion"]) - layer.converters.conversions
     return (
         f"{adc_text(layer)} of the target's {have}; {need.exact} would do for any weights, {need.weights} do for "
         f"these: {verdict}; {layer.converters.conversions:,} conversions an inference"
+        + (f", and {units:,} of unit columns" if units else "")
     )
+
+
+def lost(layer: LayerInfo) -> str:
+    """Say what rounds, if anything does."""
+    if layer.lossless:
+        return "nothing is lost"
+    if layer.converters.keeps_signs:
+        return "only signs are read"
+    if layer.converters.lossless:
+        return f"partial sums are rounded to {layer.partial_sums.rounded_bits} bits, which the accuracy counts"
+    return "sums are rounded, which the accuracy counts"
+
+
+def lossless_bits(report: Report, layer: LayerInfo) -> int | None:
+    """Return the resolution of all converters with which a layer's lose nothing; None where it is not known."""
+    adc, bits = report.target["adc"], layer.adc_bits_required.weights
+    plain = adc["resolution"] in {"uniform", "per_column"} and not (adc["truncated_bits"] or adc["skipped_below"])
+    possible = adc["kind"] not in {"none", "sense_amplifier"} and (adc["kind"] != "flash" or bits <= FLASH_BITS)
+    rounded = layer.partial_sums.rounded_bits is not None or layer.converters.keeps_signs
+    rounded |= layer.subtraction == "analog"  # whose sums have a sign, and ranges of their own
+    return bits if plain and possible and not rounded else None
 
 
 def times(report: Report, layer: LayerInfo) -> str:
@@ -173,35 +218,48 @@ def energies(report: Report, layer: LayerInfo) -> Iterator[str]:
 
 def levers(report: Report, layer: LayerInfo) -> Iterator[str]:
     """Say what would change a layer's mapping, with the sizes that the report knows."""
-    totals, schedule = report.totals, report.mapping.schedule
-    free = totals.crossbars_available - totals.crossbars_used
-    each = max(1, layer.crossbars // layer.replicas)
-    slowest = max(other.latency_s for other in report.layers)
-    if layer.latency_s >= slowest / SLOWER:
-        copies = min(layer.vectors // layer.replicas, free // each)
-        yield f"it is the slowest layer and sets the interval of {si(totals.interval_s, 's')}" + (
-            f": --objective throughput copies it ({each} a copy, {free:,} crossbars are free)" if copies > 1 else ""
-        )
-    else:
-        yield (
-            f"its time does not set the interval ({si(slowest, 's')}, {schedule.limited_by}): copies of it alone gain "
-            "nothing"
-        )
+    yield pace(report, layer)
     if layer.utilization < 0.5 and report.target["crossbar"]["sharing"] == "layer":
         yield (
             f"{100 * (1 - layer.utilization):.0f} % of its crossbars' cells are empty: crossbar.sharing=concurrent or "
             "exclusive lets other layers use them"
         )
     if layer.input_cycles > 1:
+        fewer = "" if report.model.quantized_by == "model" else "fewer bits (--input-bits, --precision) or "
         yield (
-            f"{layer.input_bits}-bit inputs take {layer.input_cycles} cycles: fewer bits (--input-bits, --precision) "
-            "or inputs.dac_bits take fewer, with time and conversions in proportion"
+            f"{layer.input_bits}-bit inputs take {layer.input_cycles} cycles: {fewer}inputs.dac_bits would take fewer, "
+            "with time and conversions in proportion"
         )
-    have = report.target["adc"]["bits"]
-    if layer.lossless and layer.converters.bits_most < have and layer.converters.kind != "none":
-        yield (
-            f"{have}-bit converters are more than it needs: adc.bits={layer.converters.bits_most} would lose nothing "
-            "here"
-        )
-    if not layer.lossless and not layer.converters.keeps_signs:
-        yield f"adc.bits={layer.adc_bits_required.weights} would lose nothing; fewer rows at once need fewer bits"
+    bits, have = lossless_bits(report, layer), report.target["adc"]["bits"]
+    if bits is None:
+        return
+    others = [found for other in report.layers if (found := lossless_bits(report, other)) and found > bits]
+    beside = f"; other layers need up to {max(others)}" if others else ""
+    if layer.lossless and bits < have:
+        yield f"{have}-bit converters are more than it needs: adc.bits={bits} would lose nothing here{beside}"
+    if not layer.lossless:
+        yield f"adc.bits={bits} would lose nothing here{beside}; fewer rows at once need fewer bits"
+
+
+def pace(report: Report, layer: LayerInfo) -> str:
+    """Say what sets the interval, and whether copies of a layer would shorten it."""
+    totals, mapping = report.totals, report.mapping
+    interval = f"the interval of {si(totals.interval_s, 's')}"
+    if mapping.schedule.limited_by != "crossbars":
+        return f"{mapping.schedule.limited_by} set {interval}: copies of layers do not shorten it"
+    if mapping.rounds > 1:
+        return f"rounds follow each other and add up to {interval}"
+    slowest = max(other.latency_s for other in report.layers)
+    if totals.interval_s > slowest * SLOWER:
+        return f"layers that take turns on one crossbar set {interval}: crossbar.sharing=concurrent or layer ends that"
+    if layer.latency_s < slowest / SLOWER:
+        names = [other.name for other in report.layers if other.latency_s >= slowest / SLOWER]
+        return f"{', '.join(names[:SHOWN])} set {interval}: copies of this layer alone would not shorten it"
+    if layer.serial:
+        return f"it sets {interval}; each of its vectors waits for the one before, so that copies would not help"
+    free, each = totals.crossbars_available - totals.crossbars_used, max(1, layer.crossbars // layer.replicas)
+    copied = mapping.replication.objective == "throughput"
+    more = min(layer.vectors // layer.replicas, free // each) > 1 and not copied
+    return f"it sets {interval}" + (
+        f": --objective throughput copies it ({each} a copy, {free:,} crossbars are free)" if more else ""
+    )

@@ -428,7 +428,7 @@
   }
 
   const describeTile = (tile, layer) => [
-    `Tile ${tile.tile}, row ${tile.row}, column ${tile.column}`,
+    `Tile ${tile.tile}, ${layersOfChip() > 1 ? `mesh ${tile.layer}, ` : ""}row ${tile.row}, column ${tile.column}`,
     `${count(tile.held)} of ${count(capacity)} crossbars used`,
     ...(layer === null ? [] : [`${layerName(layer)}: ${plural(tile.crossbars.find(([i]) => i === layer)[1], "crossbar")}`]),
     ...(tile.crossbars.length > 1 ? [`${tile.crossbars.length} layers on this tile`] : []),
@@ -505,7 +505,7 @@
     const parts = [];
     if (report.mapping.rounds > 1) parts.push(`round ${Math.floor(chip / each) + 1}`);
     if (each > 1 || (parts.length === 0 && stacked === 1)) parts.push(`chip ${chip % each}`);
-    if (stacked > 1) parts.push(`layer ${number % stacked}`);
+    if (stacked > 1) parts.push(`mesh ${number % stacked}`);
     return parts.join(", ").replace(/^./, (first) => first.toUpperCase());
   }
 
@@ -949,7 +949,7 @@
     ["W / I bits", "Bits of weights and inputs", (l) => l.weight_bits * 1000 + l.input_bits, (v, l) => `${l.weight_bits} / ${l.input_bits}`, "n"],
     ["Crossbars", "Crossbars, all copies", (l) => l.crossbars, count, "n"],
     ["Utilization", "Share of the crossbars' cells in use", (l) => l.utilization, (v) => percent(v), "n"],
-    ["ADC", "Bits that the converters were given", (l) => l.adc_bits, (v, l) => (l.lossless ? `${v}` : `${v}, ${l.converters.keeps_signs ? "sign" : "lossy"}`), "n"],
+    ["ADC", "Bits that the converters were given", (l) => l.adc_bits, (v, l) => { const c = l.converters; const text = c.bits_least < c.bits_most ? `${c.bits_least}\u2013${c.bits_most}` : `${v}`; return l.lossless ? text : `${text}, ${c.keeps_signs ? "sign" : "lossy"}`; }, "n"],
     ["Latency", "How long the layer is busy", (l) => l.latency_s, (v) => si(v, "s"), "n"],
     ["Energy", "Energy per inference", (l) => l.energy_j, (v) => si(v, "J"), "n"],
     ["Copies", "Copies that share the vectors", (l) => l.replicas, count, "n"],

@@ -16,6 +16,8 @@ def read_report(path: Path) -> Report:
     """
     file = path / "report.json" if path.is_dir() else path
     at = Origin(str(file))
+    if file.exists() and file.suffix != ".json":
+        raise InputError("this is no report", at=at, hint="name the folder that rcompile wrote, or its report.json")
     try:
         return from_json(file.read_bytes())
     except FileNotFoundError as error:

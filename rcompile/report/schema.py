@@ -142,6 +142,8 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     columns: int
     vectors: int
+    serial: bool
+    """Whether each vector waits for the one before: copies do not help."""
     groups: int
     macs: int
     weight_bits: int

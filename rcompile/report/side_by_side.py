@@ -34,7 +34,8 @@ def change(row: Row) -> str:
     if row.first == row.second:
         return "same"
     if row.unit == "%" and isinstance(row.first, int | float) and isinstance(row.second, int | float):
-        return f"{100 * (row.second - row.first):+.2f} points"
+        points = f"{100 * (row.second - row.first):+.2f}"
+        return "less than 0.01 points" if float(points) == 0 else f"{points} points"
     ratio = row.ratio
     if ratio is None:
         return ""
@@ -45,10 +46,6 @@ def print_comparison(found: Comparison, console: Console) -> None:
     """Print a comparison, differing figures only of layers."""
     for letter, text in zip("AB", found.titles, strict=True):
         console.print(f"[bold]{letter}[/] {escape(text)}")
-    if found.settings:
-        console.print(table_of("asked for", [(row.name, *cells(row)[:2]) for row in found.settings], 2))
-    else:
-        console.print("the same was asked for")
     console.print(table_of("came out", [(row.name, *cells(row)) for row in found.figures], 3))
     rows = []
     for layer in found.layers[:MOST_LAYERS]:
@@ -65,6 +62,10 @@ def print_comparison(found: Comparison, console: Console) -> None:
         console.print(f"and {plural(more, 'more layer')} that differ")
     if found.same_layers:
         console.print(f"{plural(found.same_layers, 'layer')} the same")
+    if found.settings:
+        console.print(table_of("asked for", [(row.name, *cells(row)[:2]) for row in found.settings], 2))
+    else:
+        console.print("the same was asked for")
 
 
 def cells(row: Row) -> tuple[str, str, str]:

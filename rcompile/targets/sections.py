@@ -207,7 +207,12 @@ class Hierarchy:
     mesh_rows: int = rule(int, "rows of the mesh of tiles of a chip", low=1, high=1024)
     mesh_columns: int = rule(int, "columns of the mesh of tiles of a chip", low=1, high=1024)
     mesh_layers: int = rule(
-        int, "meshes of tiles on top of each other in a chip", low=1, high=64, default=1, choice=True
+        int,
+        "meshes of tiles on top of each other in a chip, which takes the area of one",
+        low=1,
+        high=64,
+        default=1,
+        choice=True,
     )
     chips: int = rule(int, "chips that may be used", low=1, high=4096, default=1)
     spare_crossbars: int = rule(
@@ -254,8 +259,9 @@ class Noc:
 
     topology: str = rule(
         str,
-        "what connects the tiles of a chip: a mesh of links; a tree whose nodes join four, up to the gate; one bus "
-        "that all share",
+        "what connects the tiles of a chip: a mesh of links, also of routers that serve blocks of tiles, or in layers; "
+        "a tree whose nodes join four, up to the gate (a hop is a link of it); one bus that all share (one hop). Trees "
+        "and buses have router_rows, router_columns and mesh_layers of 1",
         choices=("mesh", "h_tree", "bus"),
         default="mesh",
         choice=True,

@@ -1,8 +1,11 @@
 """The smallest chip that holds a model, at a rate."""
 
+import json
+
 import pytest
 from conftest import MODELS
 
+from rcompile.cli.app import app
 from rcompile.compiler import compile_file
 from rcompile.errors import DoesNotFit, UsageError
 from rcompile.options import Objective, Options
@@ -48,3 +51,15 @@ def test_an_impossible_rate_says_what_is_possible(tmp_path):
 def test_fit_leaves_no_objective():
     with pytest.raises(UsageError, match="nothing left for the objective latency"):
         Options(fit=0, objective=Objective.LATENCY)
+
+
+def test_a_rate_that_links_do_not_allow_is_said_and_costs_the_exit_code(tmp_path):
+    slow = ["--target", "classroom", "--set", "noc.link_bytes_per_s=1e6", "--set", "crossbar.rows=32"]
+    model = str(MODELS / "digits_lenet_int8.onnx")
+    command = [model, *slow, "--set", "crossbar.columns=32", "--no-verify", "-o", str(tmp_path / "out"), "--fit"]
+    assert app([*command, "20000"]) == 7
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    found = next(item for item in report["diagnostics"] if item["code"] == "SLOW_MOVEMENT")
+    assert found["severity"] == "warning"
+    assert "the 20000 inferences/s of --fit are not reached" in found["message"]
+    assert app([*command, "100"]) == 0

@@ -1,6 +1,8 @@
 """Two programs side by side."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from conftest import MODELS
@@ -52,6 +54,17 @@ def test_what_was_asked_for_and_what_came_out(folders):
     assert found.same_layers == 4 - len(layers)
 
 
+def test_commands_data_and_dies_that_differ_are_named(tmp_path):
+    for name, flags in (("a", ["--trials", "2"]), ("b", ["--trials", "3", "--weight-bits", "4"])):
+        words = [str(MODELS / "digits_mlp.onnx"), "--data", str(MODELS / "digits_test.npz"), *flags]
+        command = [*words, "--device", "ideal?lognormal.sigma=0.1", "-q", "-o", str(tmp_path / name)]
+        subprocess.run([sys.executable, "-m", "rcompile", *command], check=True)
+    found = {row.name: row for row in compare(read_report(tmp_path / "a"), read_report(tmp_path / "b")).settings}
+    assert (found["dies"].first, found["dies"].second) == ("2", "3")
+    assert "--weight-bits 4" in str(found["command"].second)
+    assert str(tmp_path) not in str(found["command"].second)
+
+
 def test_layers_that_only_one_has(folders, tmp_path):
     compile_model(MODELS / "digits_mlp.onnx", output=tmp_path / "mlp", options=Options(verify=False))
     found = compare(read_report(folders["a"]), read_report(tmp_path / "mlp"))
@@ -69,6 +82,7 @@ def test_layers_that_only_one_has(folders, tmp_path):
         (Row("x", "J", 2.0, 8.0), "x 4"),
         (Row("x", "J", 2.0, 0.5), "x 0.25"),
         (Row("x", "%", 0.5, 0.25), "-25.00 points"),
+        (Row("x", "%", 0.5, 0.50001), "less than 0.01 points"),
         (Row("x", "J", None, 8.0), ""),
         (Row("x", "J", 0.0, 8.0), ""),
         (Row("x", "", "pass", "fail"), ""),

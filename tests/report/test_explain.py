@@ -37,15 +37,14 @@ def test_a_layer_is_explained_by_what_it_takes(report):
         "cells used; 1 copy of 1",
         "  places: tile 0 (chip 0, row 0, column 0); 128 bytes of input from other layers an inference",
         "  converters: 7 b of the target's 8; 7 would do for any weights, 7 do for these: nothing is lost; 8,192 "
-        "conversions an inference",
+        "conversions an inference, and 128 of unit columns",
         "  time: 12.8 us an inference, 16 vectors a copy x 8 input cycles x 100 ns",
         "  energy: 59.2 nJ an inference, 22.9 % of all: tile_output_register 28.4 %, adc 23.4 %, input_register 20.9 %",
         "  what would change it:",
-        "    its time does not set the interval (51.2 us, crossbars): copies of it alone gain nothing",
+        "    conv1 set the interval of 51.2 us: copies of this layer alone would not shorten it",
         "    72 % of its crossbars' cells are empty: crossbar.sharing=concurrent or exclusive lets other layers use "
         "them",
-        "    8-bit inputs take 8 cycles: fewer bits (--input-bits, --precision) or inputs.dac_bits take fewer, with "
-        "time and conversions in proportion",
+        "    8-bit inputs take 8 cycles: inputs.dac_bits would take fewer, with time and conversions in proportion",
         "    8-bit converters are more than it needs: adc.bits=7 would lose nothing here",
     ]
 
@@ -53,7 +52,7 @@ def test_a_layer_is_explained_by_what_it_takes(report):
 def test_the_slowest_layer_is_named_as_such(report):
     lines = explain(report, "conv1")
     assert (
-        "    it is the slowest layer and sets the interval of 51.2 us: --objective throughput copies it (1 a copy, "
+        "    it sets the interval of 51.2 us: --objective throughput copies it (1 a copy, "
         "16,124 crossbars are free)" in lines
     )
 
@@ -73,6 +72,45 @@ def test_lossy_converters_say_what_would_lose_nothing(tmp_path):
     again = compiled(tmp_path, **{"adc.bits": str(bits)})
     assert next(layer for layer in again.layers if layer.name == "conv2").lossless
     assert any(line.startswith("warning ROUNDED_SUMS: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "target", ["isaac", "puma", "newton", "prime", "ramwich", "li_insitu18", "xnor_yin_2020", "dynamic_quantization"]
+)
+def test_bits_that_are_said_to_lose_nothing_do(tmp_path, target):
+    """Uniform, adaptive, calibrated and flash converters: compiled again with so many bits, layers lose nothing."""
+    model, options = MODELS / "digits_lenet_int8.onnx", Options(verify=False)
+    first = compile_model(model, target=target, output=tmp_path / "out", options=options)
+    claims: dict[str, list[str]] = {}
+    for layer in first.layers:
+        for line in explain(first, layer.name):
+            if found := re.search(r"adc\.bits=(\d+) would lose", line):
+                claims.setdefault(found[1], []).append(layer.name)
+    for bits, names in claims.items():
+        changed = resolve_target(target, {"adc.bits": bits})
+        again = compile_model(model, target=changed, output=tmp_path / "out", options=options)
+        assert all(layer.lossless for layer in again.layers if layer.name in names), (bits, names)
+
+
+def test_what_sets_the_interval_is_named(tmp_path):
+    small = {"crossbar.rows": "32", "crossbar.columns": "32"}
+    turns = compiled(tmp_path, **{**small, "crossbar.sharing": "exclusive"})
+    for name in ("conv1", "conv2"):
+        assert any("layers that take turns on one crossbar set the interval" in line for line in explain(turns, name))
+    links = compiled(tmp_path, **{**small, "hierarchy.counts": "[2, 2]", "noc.link_bytes_per_s": "1e6", "noc.router_rows": "1",
+                                "noc.router_columns": "1"})  # fmt: skip
+    assert links.mapping.schedule.limited_by == "links"
+    assert any("links set the interval" in line for line in explain(links, "conv1"))
+    recurrent = compiled(tmp_path, model="digits_row_lstm")
+    lines = explain(recurrent, "lstm.forward.recurrent")
+    assert any("each of its vectors waits for the one before" in line for line in lines)
+
+
+def test_nodes_by_number_and_by_part_of_their_names(report):
+    assert explain(report, "#1") == explain(report, "1") == explain(report, "conv2")
+    assert explain(report, "CONV2.BIAS") == explain(report, "conv2.bias_DequantizeLinear")
+    with pytest.raises(UsageError, match="'conv' is part of"):
+        explain(report, "conv")
 
 
 def test_digital_and_folded_nodes(report):

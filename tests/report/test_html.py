@@ -16,7 +16,7 @@ HOSTILE = '</script><img src=x onerror="alert(1)">{{script}}<!--<script>\u2028&a
 MAX_BYTES = 2 << 20
 
 LAYER = {
-    "name": "conv", "node": "conv", "op_type": "Conv", "rows": 9, "columns": 4, "vectors": 16, "groups": 1, "macs": 576,
+    "name": "conv", "node": "conv", "op_type": "Conv", "rows": 9, "columns": 4, "vectors": 16, "serial": False, "groups": 1, "macs": 576,
     "weight_bits": 8, "input_bits": 8, "weight_slices": [{"shift": 0, "bits": 2, "memory": "rram"}], "input_cycles": 8,
     "reads_per_cycle": 1, "input_scheme": "unsigned", "subtraction": "digital", "unit_columns": 1,
     "sign_scheme": "offset", "row_partitions": 1, "column_partitions": 1, "blocks": 4, "crossbars": 1, "replicas": 1,
