@@ -50,7 +50,9 @@ def read_file(path: Path) -> onnx.ModelProto:
     if not path.exists():
         raise InputError("there is no such file", at=at, hint="check the path of the model")
     if path.is_dir():
-        raise InputError("this is a folder, not an ONNX file", at=at, hint="name the .onnx file in it")
+        written = (path / "program.rcx").exists()
+        hint = f"rcompile verify, inspect or explain {path}" if written else "name the .onnx file in it"
+        raise InputError("this is a folder, not an ONNX file", at=at, hint=hint)
     try:
         with path.open("rb") as file:
             head = file.read(8)

@@ -144,8 +144,13 @@ class Archive:
         try:
             yield
         except (zipfile.BadZipFile, OSError, EOFError) as error:
+            model = self._at.file.endswith(".onnx")
             raise InputError(
-                f"this is not a program file, or it is truncated: {error}", at=self._at, hint="compile the model again"
+                "this is a model, not a program"
+                if model
+                else f"this is not a program file, or it is truncated: {error}",
+                at=self._at,
+                hint=f"rcompile {self._at.file} makes one of it" if model else "compile the model again",
             ) from error
 
     def _damaged(self, name: str) -> InputError:

@@ -75,6 +75,21 @@ CASES = {
         ["export", "nowhere", "--onnx", "e.onnx"], 3,
         "nowhere: there is no such program file\nhint: rcompile MODEL.onnx writes one",
     ),
+    "export a model": (
+        ["export", "ok.onnx", "--onnx", "e.onnx"], 3,
+        "ok.onnx: this is a model, not a program\nhint: rcompile ok.onnx makes one of it",
+    ),
+    "compile what was compiled": (
+        ["out"], 3,
+        "out: this is a folder, not an ONNX file\nhint: rcompile verify, inspect or explain out",
+    ),
+    "the verb that there is not": (
+        ["compile", "ok.onnx"], 2, "there is no verb 'compile'\nhint: name the model: rcompile MODEL.onnx"
+    ),
+    "compare a program": (
+        ["compare", "out", "out/program.rcx"], 3,
+        "out/program.rcx: this is no report\nhint: name the folder that rcompile wrote, or its report.json",
+    ),
     "export to what is no model": (["export", "out", "--onnx", "e.txt"], 2, "--onnx: e.txt must end in .onnx"),
     "export what is noisy": (
         ["export", "out", "--onnx", "e.onnx", "--device", "hfo2_1t1r"], 2,
