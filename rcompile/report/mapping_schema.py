@@ -69,7 +69,7 @@ class TileInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LinkInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes that one tile sends another in one inference."""
+    """Bytes that one tile sends another in one inference, rounded up: copies send each other parts of bytes."""
 
     source: int
     destination: int
