@@ -192,8 +192,9 @@ def times(report: Report, layer: LayerInfo) -> str:
     target = report.target
     each, reads = ceil(layer.vectors / layer.replicas), layer.input_cycles * layer.reads_per_cycle
     cycle = target["timing"]["read_cycle_s"]
-    text = f"{si(layer.latency_s, 's')} an inference, {each:,} vectors a copy x {layer.input_cycles} input cycles" + (
-        f" x {layer.reads_per_cycle} reads" if layer.reads_per_cycle > 1 else ""
+    text = (
+        f"{si(layer.latency_s, 's')} an inference, {plural(each, 'vector')} a copy x {layer.input_cycles} input cycles"
+        + (f" x {layer.reads_per_cycle} reads" if layer.reads_per_cycle > 1 else "")
     )
     if target["inputs"]["encoding"] == "pulse_width":
         return f"{text}, each a pulse of several read cycles of {si(cycle, 's')}"

@@ -78,11 +78,12 @@
     v === null || v === undefined ? MISSING : `${Number((100 * v).toFixed(digits))}${NBSP}%`;
   const bits = (v) => `${v}${NBSP}bit`;
   const bytes = (v) => si(v, "B");
-  const LONG_TIMES = [[31557600, "years"], [86400, "days"], [3600, "h"], [60, "min"]];
-  const duration = (v) => {
-    const span = LONG_TIMES.find(([seconds]) => v >= 2 * seconds);
-    return span ? `${number(v / span[0])}${NBSP}${span[1]}` : si(v, "s");
+  const SPANS = [["year", 31556952], ["month", 2629746], ["week", 604800], ["day", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const span = (seconds) => {
+    const [unit, size] = SPANS.find(([, s]) => s <= seconds) || ["s", 1];
+    return `${Number((seconds / size).toPrecision(3))}${NBSP}${unit}`;
   };
+  const duration = (v) => (v < 60 ? si(v, "s") : span(v));
   const plural = (n, noun) => `${count(n)}${NBSP}${noun}${n === 1 ? "" : "s"}`;
   const number = (v) => (v === null || v === undefined ? MISSING : `${Number(Number(v).toPrecision(4))}`);
   const short = (name, width) =>
@@ -824,7 +825,8 @@
   function ticks(most, wanted) {
     if (!(most > 0)) return [0];
     const raw = most / wanted, unit = 10 ** Math.floor(Math.log10(raw));
-    const step = unit * [1, 2, 5, 10].find((m) => m * unit >= raw * 0.999);
+    const fine = unit * [1, 2, 5, 10].find((m) => m * unit >= raw * 0.999);
+    const step = Number.isInteger(most) ? Math.max(1, fine) : fine; // of counts, whole ones
     return Array.from({ length: Math.floor(most / step + 1e-9) + 1 }, (_, i) => i * step);
   }
 
@@ -869,7 +871,7 @@
     chart(document.getElementById("timeline-chart"), "timeline", {
       order: inOrder(), most: latency, show: (v) => si(v, "s"),
       segments: (i) => [{ from: layers[i].start_s, to: layers[i].stop_s }],
-      value: (i) => si(layers[i].latency_s, "s"),
+      value: (i) => `${si(layers[i].latency_s, "s")} busy`,
       describe: (i) => [...describeLayer(i).slice(0, 1), `from ${si(layers[i].start_s, "s")} to ${si(layers[i].stop_s, "s")}`,
         `busy for ${si(layers[i].latency_s, "s")}, ${percent(layers[i].latency_s / report.totals.interval_s)} of the interval`],
       label: `Timeline of ${layers.length} layers over ${si(latency, "s")}. The table of layers holds the figures.`,
@@ -877,11 +879,6 @@
   }
 
   const onDies = () => (report.mapping.faults ? `${report.device.name} cells with the faults of the die` : `${report.device.name} cells`);
-  const SPANS = [["year", 31556952], ["month", 2629746], ["week", 604800], ["day", 86400], ["h", 3600], ["min", 60], ["s", 1]];
-  const span = (seconds) => {
-    const [unit, size] = SPANS.find(([, s]) => s <= seconds) || ["s", 1];
-    return `${Number((seconds / size).toPrecision(3))}${NBSP}${unit}`;
-  };
 
   function timeline() {
     const slowest = inOrder().filter((i) => layers[i].latency_s === report.totals.interval_s);
