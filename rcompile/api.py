@@ -1,6 +1,5 @@
 """The Python interface: what the command line does, as calls."""
 
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from rcompile.backends.chip import Chip
 from rcompile.backends.onnx_export import emulation
 from rcompile.compiler import PASSES, compile_file, data_for
 from rcompile.devices import IDEAL, Device
-from rcompile.errors import Origin, UsageError, VerificationFailed
+from rcompile.errors import UsageError, VerificationFailed
 from rcompile.ir import container
 from rcompile.ir.container import Compiled
 from rcompile.options import Options
@@ -20,7 +19,7 @@ from rcompile.report.build import build_report
 from rcompile.report.csv import to_csv
 from rcompile.report.graph_view import graph_view
 from rcompile.report.html import to_html
-from rcompile.report.output import OutputFolder
+from rcompile.report.output import OutputFolder, write_whole
 from rcompile.report.read import read_report
 from rcompile.report.schema import Report, to_json
 from rcompile.report.trace import to_trace
@@ -256,18 +255,6 @@ def export_graph(folder: str | Path, path: str | Path) -> None:
     """
     report = read_report(Path(folder))
     write_whole(Path(path), graph_view(load_program(folder).placed.program.source, report))
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, or leave it as it was."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror}", at=Origin(str(path))) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def program_file(path: Path) -> Path:

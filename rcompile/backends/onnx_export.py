@@ -102,8 +102,7 @@ class Emulation(Assembly):
             numbers = np.arange(1, channels * prod(window.input_shape) + 1).reshape(1, channels, *window.input_shape)
             plain = replace(matrix, input=InputCode("", "int32", 31, 0, 0))
             places = vectors_of(plain, numbers.astype(np.int32)).reshape(-1)  # 0: padding
-            picked = draft.picked(self._after(flat, 1, float(matrix.input.zero_point)), places, axis=1)
-            codes = picked
+            codes = draft.picked(self._after(flat, 1, float(matrix.input.zero_point)), places, axis=1)
         x = draft.reshaped(codes, -1, matrix.groups * matrix.rows)
         presented = item.presented
         return self._scaled(self._plus(x, -presented.base), 1 / presented.step)

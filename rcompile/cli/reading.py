@@ -35,6 +35,7 @@ def compare(
     import msgspec
 
     from rcompile.report.compare import compare as compare_reports
+    from rcompile.report.output import write_whole
     from rcompile.report.read import read_report
     from rcompile.report.side_by_side import comparison_page, print_comparison
 
@@ -46,12 +47,12 @@ def compare(
     found = compare_reports(read_report(first), read_report(second))
     print_comparison(found, human_console(to_stderr=json == "-"))
     if html is not None:
-        html.write_text(comparison_page(found), encoding="utf-8")
+        write_whole(html, comparison_page(found).encode())
     text = msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n"
     if json == "-":
         sys.stdout.write(text.decode())
     elif json is not None:
-        Path(json).write_bytes(text)
+        write_whole(Path(json), text)
     return 0
 
 
@@ -107,18 +108,9 @@ def demo(
         limits_of(threads, memory),
         RichProgress() as progress,
     ):
-        words = (
-            str(model),
-            "--data",
-            str(data),
-            "--device",
-            DEMO_DEVICE,
-            "--trials",
-            str(DEMO_DIES),
-            "-o",
-            str(output),
-        )
-        console.print(f"$ {shlex.join(('rcompile', *words))}", highlight=False, soft_wrap=True)
+        chosen = ("--data", str(data), "--device", DEMO_DEVICE, "--trials", f"{DEMO_DIES}", "-o", str(output))
+        command = ("rcompile", str(model), *chosen)
+        console.print(f"$ {shlex.join(command)}", highlight=False, soft_wrap=True)
         report = compile_model(
             model,
             data=data,
@@ -126,7 +118,7 @@ def demo(
             trials=DEMO_DIES,
             output=output,
             trace=Trace(progress=progress),
-            command=("rcompile", *words),
+            command=command,
         )
     print_summary(report, console, f"{output}{os.sep}")
     console.print(

@@ -1,7 +1,7 @@
 """An ONNX graph under construction, node by node."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -90,9 +90,7 @@ class Draft:
 
     def body(self) -> "Draft":
         """Return the draft of a body: what it adds has names of its own, and its constants are the whole graph's."""
-        return Draft(
-            self.opset, self.prefix, self.apart, [], self.constants, self.weights, self.imports, self._count, self._size
-        )
+        return replace(self, nodes=[])  # all else is shared
 
     def cast(self, tensor: str, dtype: Any, name: str = "") -> str:  # noqa: ANN401 - what numpy takes
         """Convert a tensor."""

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from rcompile.cost.estimate import Cost, LayerCost, estimate
-from rcompile.cost.programming import programming
-from rcompile.devices import Device
+from rcompile.cost.programming import Programming, programming
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.graph import Value
 from rcompile.ir.placed import PlacedProgram
@@ -52,6 +51,7 @@ def build_report(
     unit = result.target.crossbar.unit_columns
     cost = estimate(placed, result.target)
     layers = [layer_info(placed, index, unit, own) for index, own in enumerate(cost.layers)]
+    written = programming(placed, result.device)
     return Report(
         schema_version=SCHEMA_VERSION,
         tool=Tool(name="rcompile", version=metadata.version("rcompile")),
@@ -65,11 +65,11 @@ def build_report(
         target=result.compiled.target,
         device=result.device.as_dict(),
         layers=layers,
-        totals=totals(placed, layers, result.device, cost),
+        totals=totals(placed, layers, written, cost),
         mapping=mapping(result),
         cost=cost_info(cost),
         verification=verification(result),
-        diagnostics=diagnose(result),
+        diagnostics=diagnose(result, written.holds_s),
     )
 
 
@@ -209,7 +209,7 @@ def partial_sum_info(item: CrossbarMatrix) -> PartialSumInfo:
     )
 
 
-def totals(placed: PlacedProgram, layers: Sequence[LayerInfo], device: Device, cost: Cost) -> Totals:
+def totals(placed: PlacedProgram, layers: Sequence[LayerInfo], written: Programming, cost: Cost) -> Totals:
     """Sum up; every figure is recomputed from the layers."""
     cells = sum(layer.writes for layer in layers)
     size = placed.program.crossbar_rows * placed.program.crossbar_columns
@@ -233,7 +233,7 @@ def totals(placed: PlacedProgram, layers: Sequence[LayerInfo], device: Device, c
         area_m2=cost.area_m2,
         adc_energy_share=cost.adc_energy_share,
         macs_on_crossbars_share=sum(layer.macs for layer in layers) / all_macs,
-        programming=programming(placed, device),
+        programming=written,
     )
 
 

@@ -4,18 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rcompile.devices.holding import holds_s
-from rcompile.ir.encoding import Memory
+from rcompile.mapper.clock import ROUNDING
 from rcompile.options import Objective
 from rcompile.report.schema import Diagnostic
 from rcompile.report.words import age
 from rcompile.result import Result
 
+RATE_MISSED = "RATE_MISSED"
+"""The code where what was asked for is not reached."""
+
 BEFORE = 0.99
 """Of a time, rounded to three digits: not later than it."""
-
-ROUNDING = 1e-9
-"""Of times, which are sums of floating-point numbers."""
 
 SHOWN = 8
 """Names that a message lists at most."""
@@ -98,11 +97,9 @@ def reference_columns(result: Result) -> list[Diagnostic]:
     ]
 
 
-def retention(result: Result) -> list[Diagnostic]:
-    """Warn where cells lose their levels before they are written again."""
+def retention(result: Result, lost: float | None) -> list[Diagnostic]:
+    """Warn where cells lose their levels, after so many seconds, before they are written again; None: never."""
     device, placed = result.device, result.compiled.placed
-    in_cells = any(s.memory is Memory.RRAM for item in placed.program.matrices for s in item.weight_slices)
-    lost = holds_s(device, placed.program.cell_bits) if in_cells else None
     if lost is None or (device.refresh is not None and device.refresh.every_s <= lost):
         return []
     anew = "" if device.refresh is None else f", and are written anew each {age(device.refresh.every_s)}"
@@ -119,6 +116,24 @@ def retention(result: Result) -> list[Diagnostic]:
     ]
 
 
+def missed_rate(result: Result) -> list[Diagnostic]:
+    """Warn where the chip is slower than --fit asked for: copies were chosen by the crossbars of each layer alone."""
+    wanted, interval_s = result.options.fit, result.compiled.placed.interval_s
+    if wanted is None or interval_s * wanted <= 1 + ROUNDING:
+        return []
+    return [
+        Diagnostic(
+            severity="warning",
+            code=RATE_MISSED,
+            node="",
+            message=f"the {wanted:g} inferences/s of --fit are not reached: {1 / interval_s:.6g} are, limited by "
+            f"{result.compiled.placed.pace.limited_by}",
+            hint="faster links and digital units where these limit it, crossbars that layers do not share "
+            "(crossbar.sharing=layer) where they do, or a higher rate to leave room",
+        )
+    ]
+
+
 def slow_movement(result: Result) -> list[Diagnostic]:
     """Note where crossbars wait for digital units or links."""
     placed = result.compiled.placed
@@ -126,19 +141,15 @@ def slow_movement(result: Result) -> list[Diagnostic]:
     if pace.slowest_s <= pace.crossbars_s:
         return []
     copied = any(item.replicas > 1 for item in placed.program.matrices)
-    wanted = result.options.fit
-    missed = wanted is not None and placed.interval_s * wanted > 1 + ROUNDING
     fields = {"digital units": "tile.elements_per_s", "links": "noc.link_bytes_per_s"}
     field = fields.get(pace.limited_by, "noc.chip_link_bytes_per_s")
     return [
         Diagnostic(
-            severity="warning" if missed or result.options.objective is Objective.THROUGHPUT else "note",
+            severity="warning" if result.options.objective is Objective.THROUGHPUT else "note",
             code="SLOW_MOVEMENT",
             node="",
             message=f"{pace.limited_by} limit the interval to {pace.slowest_s:.3g} s; crossbars alone would take "
-            f"{pace.crossbars_s:.3g} s"
-            + (f": the {wanted:g} inferences/s of --fit are not reached" if missed else "")
-            + ("; copies were chosen by crossbars alone" if copied else ""),
+            f"{pace.crossbars_s:.3g} s" + ("; copies were chosen by crossbars alone" if copied else ""),
             hint=f"{'fewer copies would do, or ' if copied else ''}faster ones (--set {field}=...)",
         )
     ]

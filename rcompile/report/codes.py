@@ -72,6 +72,11 @@ CODES: dict[str, Code] = {
         "not, and nothing was verified.",
         "Compile the model with its weights.",
     ),
+    "RATE_MISSED": Code(
+        "--fit chose copies and chip by the crossbars of each layer alone, and links, digital units or layers that "
+        "take turns on a crossbar are slower: the rate is not reached, and the exit code is 7.",
+        "Faster links or digital units, crossbar.sharing=layer, or a higher rate to leave room.",
+    ),
     "REFERENCE_COLUMNS": Code(
         "Each crossbar has one more column of cells at level 0, which takes a column and its conversions.",
         "crossbar.reference_column=false computes what level 0 gives from the inputs instead.",

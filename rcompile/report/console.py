@@ -47,10 +47,10 @@ def print_summary(report: Report, console: Console, output: str, detail: Detail 
         print_mapping(report, console, detail)
     print_diagnostics(report, console, detail)
     print_verdict(report, console)
-    if detail is Detail.BRIEF:
-        return
     print_faults(report, console)
     print_trials(report, console)
+    if detail is Detail.BRIEF:
+        return
     if detail is Detail.ALL:
         for phase in report.phases:
             console.print(f"{phase.name}: {si(phase.elapsed_s, 's')}", highlight=False)

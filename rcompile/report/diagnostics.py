@@ -10,6 +10,7 @@ from rcompile.ir.matrix import Placement
 from rcompile.report.chip_diagnostics import (
     assumed_fields,
     full_buffers,
+    missed_rate,
     reference_columns,
     retention,
     rounds,
@@ -26,8 +27,13 @@ LARGE_DIGITAL_SHARE = 0.05
 LARGE_QUANTIZATION_ERROR = 0.2
 
 
-def diagnose(result: Result) -> list[Diagnostic]:
-    """Return the diagnostics of a compilation, gravest first."""
+def diagnose(result: Result, holds_s: float | None) -> list[Diagnostic]:
+    """Return the diagnostics of a compilation, gravest first.
+
+    Args:
+        result: of the compilation.
+        holds_s: how long its cells hold their levels; None: for ever.
+    """
     found = [
         *adc_beyond_target(result),
         *rounded_sums(result),
@@ -47,7 +53,8 @@ def diagnose(result: Result) -> list[Diagnostic]:
         *rounds(result),
         *smallest_chip(result),
         *reference_columns(result),
-        *retention(result),
+        *retention(result, holds_s),
+        *missed_rate(result),
         *slow_movement(result),
         *full_buffers(result),
         *unknown_times(result),

@@ -255,7 +255,8 @@ def pace(report: Report, layer: LayerInfo) -> str:
         return f"layers that take turns on one crossbar set {interval}: crossbar.sharing=concurrent or layer ends that"
     if layer.latency_s < slowest / SLOWER:
         names = [other.name for other in report.layers if other.latency_s >= slowest / SLOWER]
-        return f"{', '.join(names[:SHOWN])} set {interval}: copies of this layer alone would not shorten it"
+        sets = "sets" if len(names) == 1 else "set"
+        return f"{', '.join(names[:SHOWN])} {sets} {interval}: copies of this layer alone would not shorten it"
     if layer.serial:
         return f"it sets {interval}; each of its vectors waits for the one before, so that copies would not help"
     free, each = totals.crossbars_available - totals.crossbars_used, max(1, layer.crossbars // layer.replicas)

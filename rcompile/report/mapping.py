@@ -3,14 +3,12 @@
 import numpy as np
 
 from rcompile.ir.placed import PlacedProgram, Sharing
+from rcompile.mapper.clock import ROUNDING
 from rcompile.options import Objective
 from rcompile.report.faults import fault_info
 from rcompile.report.mapping_schema import LinkInfo, Mapping, Packing, PlacementInfo, Replication, Schedule, TileInfo
 from rcompile.result import Result
 from rcompile.targets import Target
-
-ROUNDING = 1e-9
-"""Of times, which are sums of floating-point numbers."""
 
 
 def mapping(result: Result) -> Mapping:

@@ -1,4 +1,4 @@
-"""The output folder: written aside and moved into place, so that nothing half-written is ever left."""
+"""Output: folders and files are written aside and moved into place, so that nothing half-written is ever left."""
 
 import os
 import secrets
@@ -70,3 +70,15 @@ class OutputFolder:
                 at=Origin(str(self._folder)),
                 hint="make room, or choose another with -o DIR",
             ) from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file, or leave it as it was."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", at=Origin(str(path))) from error
+    finally:
+        part.unlink(missing_ok=True)

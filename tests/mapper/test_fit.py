@@ -59,7 +59,10 @@ def test_a_rate_that_links_do_not_allow_is_said_and_costs_the_exit_code(tmp_path
     command = [model, *slow, "--set", "crossbar.columns=32", "--no-verify", "-o", str(tmp_path / "out"), "--fit"]
     assert app([*command, "20000"]) == 7
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    found = next(item for item in report["diagnostics"] if item["code"] == "SLOW_MOVEMENT")
+    found = next(item for item in report["diagnostics"] if item["code"] == "RATE_MISSED")
     assert found["severity"] == "warning"
-    assert "the 20000 inferences/s of --fit are not reached" in found["message"]
+    assert found["message"].startswith("the 20000 inferences/s of --fit are not reached: ")
+    assert found["message"].endswith(" are, limited by links")
     assert app([*command, "100"]) == 0
+    shared = ["--set", "crossbar.sharing=exclusive", "--no-verify", "-o", str(tmp_path / "shared")]
+    assert app([model, *shared, "--fit", "200000"]) == 7  # layers take turns, and no link is slow
