@@ -24,7 +24,7 @@ from rcompile.ir.arrays import frozen
 from rcompile.ir.placed import PlacedProgram
 
 FORMAT = "rcompile program"
-VERSION = 7
+VERSION = 8
 CHECKSUMS = "checksums.json"
 MANIFEST = "manifest.json"
 REFERENCE = "reference.onnx"

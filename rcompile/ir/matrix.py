@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcompile.errors import Origin, require
+from rcompile.ir.edges import Edge
 from rcompile.ir.graph import Batch, Value
 
 IntegerArray = NDArray[Any]
@@ -292,15 +293,6 @@ class Loop:
         carried = ", ".join(f"{s.inside} from {s.initial} then {s.following}" for s in self.states)
         taken = ", ".join(f"{s.inside} in {s.outside}" for s in self.scanned)
         return f"loop {self.name} ({taken}; {carried}) -> {', '.join(self.outputs)}"
-
-
-@dataclass(frozen=True)
-class Edge:
-    """Data that flows from one matrix, through digital operators, to another, once per inference."""
-
-    producer: int
-    consumer: int
-    bytes: int
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """How many bytes wait in each tile for the matrices that read them, while inferences follow each other.
 
-What a producer makes arrives evenly from its start to its stop. A consumer lets go of it as it advances, but for the
-window that it is at; a product needs all of its input until it stops. With buffers of this size the schedule can be
-kept, and a dataflow pipeline that starts each step as soon as it can is never later than a schedule that can be
+What a producer makes arrives evenly from its start to its stop. A consumer lets go of it as it advances, but for what
+it needs at a time (`ir.edges`); what needs everything keeps it until it stops. With buffers of this size the schedule
+can be kept, and a dataflow pipeline that starts each step as soon as it can is never later than a schedule that can be
 kept: it does not run into a deadlock (self-timed execution; Sriram and Bhattacharyya, Embedded Multiprocessors, 2009).
 """
 
@@ -34,9 +34,9 @@ def waiting_bytes(
     """
     waiting = np.zeros(len(placed.floorplan.slots))
     for edge in placed.program.source.edges:
-        if edge.producer not in layers[edge.consumer].producers:
+        if all(feed.producer != edge.producer for feed in layers[edge.consumer].feeds):
             continue  # carried back by a loop
-        window = float(layers[edge.consumer].window)
+        window = edge.most_held / placed.program.matrices[edge.producer].matrix.vectors
         share = most_waiting(stages[edge.producer], stages[edge.consumer], window, interval_s)
         own = spreads[edge.consumer]
         waiting[own.tiles] += share * edge.bytes * own.reads

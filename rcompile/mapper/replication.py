@@ -4,7 +4,7 @@ For throughput, the shortest interval is exact: the cheapest copies for an inter
 cycles)), and their cost falls with T, so that a binary search finds the least T, and T - 1 ticks not fitting proves
 it. Of all copies with that interval, these also take the fewest crossbars: layers are independent once T is given.
 
-For latency, CP-SAT chooses among the counts that matter (one Boolean per layer and distinct number of vectors of the
+For latency, CP-SAT chooses among the counts that matter (one Boolean per layer and distinct numbers of vectors of the
 busiest copy) on the pipeline of `timing` without its stalls: a relaxation, so that its bound holds for the pipeline.
 """
 
@@ -109,12 +109,18 @@ def trimmed(layers: Sequence[Layer], copies: tuple[int, ...], order: Sequence[in
     return tuple(kept)
 
 
-def choices(layer: Layer, budget: int) -> list[int]:
-    """Return the numbers of copies that matter: the fewest for each number of vectors of the busiest copy."""
-    counts, slots = [], 0
+def choices(layers: Sequence[Layer], index: int, budget: int) -> list[int]:
+    """Return the numbers of copies of a layer that matter: the fewest for what the busiest copy takes.
+
+    That is of all vectors, of those that others wait for, and of those that wait for the last one of another layer.
+    """
+    layer = layers[index]
+    heads = (feed.head for other in layers for feed in other.feeds if feed.producer == index)
+    amounts = {layer.vectors, *heads, *(feed.tail for feed in layer.feeds)}
+    counts, taken = [], None
     for count in range(1, min(most(layer), budget // layer.crossbars) + 1):
-        if layer.slots(count) != slots:
-            slots = layer.slots(count)
+        if (busiest := [-(-amount // count) for amount in amounts]) != taken:
+            taken = busiest
             counts.append(count)
     return counts
 
@@ -126,7 +132,7 @@ def solve_latency(
     from ortools.sat.python import cp_model
 
     spare = budget - sum(layer.crossbars for layer in layers)
-    counts = [choices(layer, spare + layer.crossbars) for layer in layers]
+    counts = [choices(layers, index, spare + layer.crossbars) for index, layer in enumerate(layers)]
     longest = sum(layer.busy(1) + layer.cycles for layer in layers)
     model = cp_model.CpModel()
     chosen = [[model.new_bool_var("") for _ in own] for own in counts]
@@ -142,10 +148,11 @@ def solve_latency(
         for choice, count in zip(chosen[index], counts[index], strict=True):
             model.add_hint(choice, count == hint[index])
         model.add(stop[index] >= start[index] + of(index, [layer.busy(count) for count in counts[index]]))
-        for p in layer.producers:
-            delay = [layer.awaited(layers[p], count) * layers[p].cycles for count in counts[p]]
+        for feed in layer.feeds:
+            p = feed.producer
+            delay = [feed.slots(count) * layers[p].cycles for count in counts[p]]
             model.add(start[index] >= start[p] + of(p, delay))
-            model.add(stop[index] >= stop[p] + layer.cycles)
+            model.add(stop[index] >= stop[p] + of(index, [layer.last(feed, count) for count in counts[index]]))
         model.add(end >= stop[index])
     crossbars = [of(i, [layer.crossbars * count for count in counts[i]]) for i, layer in enumerate(layers)]
     model.add(cp_model.LinearExpr.sum(crossbars) <= budget)

@@ -1,21 +1,39 @@
 """When each layer of a pipeline computes, in whole ticks of a clock.
 
 A layer with r copies takes ceil(vectors / r) vectors one after another, each in some ticks; or longer, where digital
-units or links do not keep pace. It starts when the producers of its input have made its first window and that has
-arrived: for a convolution the rows that the kernel spans, for a product everything. It stops no earlier than it can
-after its last producer.
+units or links do not keep pace. It starts when the producers of its input have made what its first vector needs, and
+that has arrived (`ir.edges`: for a convolution a few rows, behind a softmax over all positions everything). It stops
+no earlier than it can take, after its last producer, those of its vectors that need the last thing made there.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from math import ceil, gcd
+from math import gcd
 
 import numpy as np
 
 from rcompile.ir.crossbar import CrossbarMatrix, CrossbarProgram, strips
 from rcompile.mapper.clock import Clock
 from rcompile.mapper.packing import crossbars_per_copy, partitions_per_crossbar
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What a layer needs of another one.
+
+    Attributes:
+        producer: the other layer.
+        head: vectors of it that must be there before the first one of this layer.
+        tail: vectors of this layer that need the last one of it.
+    """
+
+    producer: int
+    head: int
+    tail: int
+
+    def slots(self, copies: int) -> int:
+        """Return how many vectors each copy of the producer finishes first; at least one."""
+        return max(1, -(-self.head // copies))
 
 
 @dataclass(frozen=True)
@@ -28,8 +46,7 @@ class Layer:
         in_turn: partitions of a copy that one crossbar reads one after another for it.
         crossbars: of one copy.
         serial: whether each vector waits for the one before, so that copies would not help.
-        window: share of the input that must exist before the first output can be computed.
-        producers: layers that its input comes from, each before it in order of execution.
+        feeds: what its input comes from, layers before it in order of execution.
         waits_for: layers before it that must have stopped, since it uses their crossbars.
         least: ticks that it takes at least, however many copies it has: of its digital units and links.
         arrival: ticks from a producer to it, the same from all.
@@ -39,8 +56,7 @@ class Layer:
     cycles: int
     crossbars: int
     serial: bool
-    window: Fraction
-    producers: tuple[int, ...]
+    feeds: tuple[Feed, ...]
     waits_for: tuple[int, ...] = ()
     in_turn: int = 1
     least: int = 0
@@ -54,9 +70,9 @@ class Layer:
         """Return how many ticks the busiest copy takes."""
         return self.slots(copies) * self.cycles
 
-    def awaited(self, producer: "Layer", copies: int) -> int:
-        """Return how many vectors each copy of a producer finishes before this layer can start; at least one."""
-        return max(1, ceil(self.window * producer.slots(copies)))
+    def last(self, feed: Feed, copies: int) -> int:
+        """Return how many ticks it takes the vectors that need the last one of a producer."""
+        return -(-feed.tail // copies) * self.cycles
 
 
 @dataclass(frozen=True)
@@ -81,10 +97,10 @@ def layers_of(
             one of its partitions has.
     """
     place = {matrix: position for position, matrix in enumerate(program.source.matrix_order())}
-    before: dict[int, list[int]] = {}
+    before: dict[int, list[Feed]] = {}
     for edge in program.source.edges:
         if place[edge.producer] < place[edge.consumer]:  # not what a loop carries back
-            before.setdefault(edge.consumer, []).append(edge.producer)
+            before.setdefault(edge.consumer, []).append(Feed(edge.producer, edge.head, edge.tail))
     limited = program.rows_at_once < program.crossbar_rows
     turns = [partitions_per_crossbar(program, item) if limited else 1 for item in program.matrices]
     columns = columns or [columns_read(item) for item in program.matrices]
@@ -97,8 +113,7 @@ def layers_of(
             in_turn=turns[index],
             crossbars=crossbars_per_copy(program, item),
             serial=item.matrix.serial,
-            window=first_window(item),
-            producers=tuple(sorted(set(before.get(index, ())))),
+            feeds=tuple(before.get(index, ())),
         )
         for index, item in enumerate(program.matrices)
     )
@@ -115,34 +130,24 @@ def columns_read(item: CrossbarMatrix) -> int:
     return int(np.diff(item.column_cuts).max()) * int(np.bincount(converted).max())
 
 
-def first_window(item: CrossbarMatrix) -> Fraction:
-    """Return the share of the input that must exist before the first output can be computed."""
-    window = item.matrix.window
-    if window is None:
-        return Fraction(1)
-    reach = (window.kernel[0] - 1) * window.dilations[0] + 1 - window.pads_begin[0]
-    size = (window.input_shape[0] - 1) * window.spacing[0] + 1
-    return min(Fraction(1), Fraction(max(reach, 1), size))
-
-
 def spans(layers: Sequence[Layer], copies: Sequence[int], order: Sequence[int]) -> dict[int, Span]:
     """Return when each layer computes, by its index, in order of execution."""
     found: dict[int, Span] = {}
     for index in order:
         layer = layers[index]
-        before = [(found[p], layers[p], copies[p]) for p in layer.producers]
-        begun = [first_input(span, layer, producer, count) + layer.arrival for span, producer, count in before]
-        start = max([*begun, *(found[other].stop for other in layer.waits_for)], default=0)
+        begun = [first_input(found[f.producer], f, layers[f.producer], copies[f.producer]) for f in layer.feeds]
+        waited = [found[other].stop for other in layer.waits_for]
+        start = max([*(at + layer.arrival for at in begun), *waited], default=0)
         lasts = max(layer.busy(copies[index]), layer.least)
-        after = [span.stop + layer.arrival + layer.cycles for span, _, _ in before]
+        after = [found[f.producer].stop + layer.arrival + layer.last(f, copies[index]) for f in layer.feeds]
         stop = max([start + lasts, *after])
         found[index] = Span(start, stop)
     return found
 
 
-def first_input(span: Span, layer: Layer, producer: Layer, copies: int) -> int:
+def first_input(span: Span, feed: Feed, producer: Layer, copies: int) -> int:
     """Return when a producer has made what a layer starts with: after whole vectors."""
-    return span.start + -(-(span.stop - span.start) * layer.awaited(producer, copies) // producer.slots(copies))
+    return span.start + -(-(span.stop - span.start) * feed.slots(copies) // producer.slots(copies))
 
 
 def latency(layers: Sequence[Layer], copies: Sequence[int], order: Sequence[int]) -> int:

@@ -6,10 +6,10 @@ go, unchanged, into segments that onnxruntime executes: as few as the order allo
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from math import prod
 
 from rcompile.errors import UnsupportedError
 from rcompile.frontend.binary import with_signs
+from rcompile.frontend.dataflow import edges
 from rcompile.frontend.elements import elements_of
 from rcompile.frontend.export import part_to_onnx
 from rcompile.frontend.macs import macs_of
@@ -17,7 +17,7 @@ from rcompile.frontend.matrix_operator import static_shape
 from rcompile.frontend.operators import OPERATORS, UNFOLDED, Refusal, recognise
 from rcompile.frontend.quantized import NotStatic, QuantizedOperators
 from rcompile.ir.graph import QUANTIZATION_DOMAINS, Graph, Node
-from rcompile.ir.matrix import Edge, Loop, Matrix, MatrixProgram, Placement, Segment, State, Step, StepKind, Stream
+from rcompile.ir.matrix import Loop, Matrix, MatrixProgram, Placement, Segment, State, Step, StepKind, Stream
 
 DEAD = "no output of the model depends on it"
 
@@ -108,7 +108,7 @@ class Lowering:
             matrices=tuple(tables.matrices),
             loops=tuple(tables.loops),
             order=order,
-            edges=self.edges(),
+            edges=edges(graph, tables.matrices),
             placements=self.placements(),
             parameters=self.parameters_count(),
         )
@@ -247,56 +247,6 @@ class Lowering:
             if node.name not in self.matrices and node.name not in self.tables.absorbed
         )
 
-    def edges(self) -> tuple[Edge, ...]:
-        """Return which matrix's output reaches which matrix's input, and how many bytes."""
-        matrices = self.tables.matrices
-        sources: dict[str, frozenset[int]] = {}
-        for _ in range(2 if self.tables.loops else 1):  # twice: what a loop carries back comes late
-            self.spread(self.graph, sources)
-        sizes = self.sizes(self.graph)
-        return tuple(
-            Edge(
-                source,
-                consumer,
-                min(
-                    sizes.get(matrices[source].output, outputs_of(matrices[source])),
-                    sizes.get(matrix.input.tensor, inputs_of(matrix)),
-                )
-                * ((matrix.input.bits + 7) // 8),
-            )
-            for consumer, matrix in enumerate(matrices)
-            for source in sorted(sources.get(matrix.input.tensor, ()))
-            if source != consumer
-        )
-
-    def spread(self, graph: Graph, sources: dict[str, frozenset[int]]) -> None:
-        """Say of each tensor which matrices' outputs it depends on, the nearest ones."""
-        made_by = {matrix.output: index for index, matrix in enumerate(self.tables.matrices)}
-        for node in graph.nodes:
-            if node.body is not None:
-                for outside, inside in zip(node.inputs, node.body.inputs, strict=True):
-                    sources[inside.name] = sources.get(inside.name, frozenset()) | sources.get(outside, frozenset())
-                self.spread(node.body, sources)
-                states = len(node.inputs) - node.integer("num_scan_inputs", 1)
-                for inside, result in zip(node.body.inputs[:states], node.body.outputs, strict=False):
-                    sources[inside.name] |= sources.get(result.name, frozenset())
-                found = [sources.get(value.name, frozenset()) for value in node.body.outputs]
-                sources.update(zip(node.outputs, found, strict=False))
-                continue
-            found_here = frozenset().union(*(sources.get(name, frozenset()) for name in node.reads()))
-            for name in node.outputs:
-                sources[name] = frozenset([made_by[name]]) if name in made_by else found_here
-
-    def sizes(self, graph: Graph) -> dict[str, int]:
-        """Return each tensor's number of elements for one sample; of a body's, over all steps."""
-        shapes = {name: static_shape(value) for name, value in graph.values.items()}
-        found = {name: prod(shape) for name, shape in shapes.items() if shape is not None}
-        for node in graph.nodes:
-            if node.body is not None:
-                scanned = static_shape(graph.values.get(node.inputs[-1])) or (1,)
-                found |= {name: size * scanned[0] for name, size in self.sizes(node.body).items()}
-        return found
-
     def placements(self) -> tuple[Placement, ...]:
         """Say of each node of the file where it went: its matrices first, then what of it is digital."""
         matrices: dict[str, list[Matrix]] = {}
@@ -359,13 +309,3 @@ def with_computed_states(graph: Graph) -> Graph:
 def shapes_of(matrix: Matrix) -> str:
     """Describe the shapes of a matrix."""
     return f"{matrix.groups} matrix{'' if matrix.groups == 1 else ' groups'} of {matrix.rows} x {matrix.columns}"
-
-
-def inputs_of(matrix: Matrix) -> int:
-    """Return how many elements a matrix reads, where its input has no known shape: each of its vectors once."""
-    return matrix.vectors * matrix.groups * matrix.rows
-
-
-def outputs_of(matrix: Matrix) -> int:
-    """Return how many elements a matrix makes."""
-    return matrix.vectors * matrix.groups * matrix.columns

@@ -40,7 +40,7 @@ def schedule(placed: PlacedProgram, target: Target) -> PlacedProgram:
     begun, paces = 0, []
     for members in by_round(placed):
         inside = tuple(index for index in order if index in members)
-        alone = [replace(layer, producers=tuple(p for p in layer.producers if p in members)) for layer in layers]
+        alone = [replace(layer, feeds=tuple(f for f in layer.feeds if f.producer in members)) for layer in layers]
         found = spans(alone, copies, inside)
         for index, span in found.items():
             first = stages.get(index, Stage(index, (begun + span.start) * PS, 0.0, 0.0))
@@ -66,7 +66,7 @@ def keeping_pace(layers: tuple[Layer, ...], movement: Movement) -> tuple[Layer, 
     """Return layers that take at least as long as their digital units and links, after what travels to them."""
     moved = [movement.of_one(index) for index in range(len(layers))]
     return tuple(
-        replace(layer, least=moved[index][0].most, arrival=max((moved[p][1] for p in layer.producers), default=0))
+        replace(layer, least=moved[index][0].most, arrival=max((moved[f.producer][1] for f in layer.feeds), default=0))
         for index, layer in enumerate(layers)
     )
 

@@ -1,13 +1,12 @@
 """Copies of layers: optima against brute force, bounds that hold."""
 
 import itertools
-from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from rcompile.mapper.replication import cost, one_copy, shortest_interval, shortest_latency
-from rcompile.mapper.timing import Layer, interval, latency
+from rcompile.mapper.timing import Feed, Layer, interval, latency
 from rcompile.options import Effort
 
 
@@ -19,14 +18,17 @@ def random_layers(seed: int, count: int = 3) -> tuple[list[Layer], int]:
         producers = {index - 1} if index else set()
         if index > 1 and rng.random() < 0.5:
             producers.add(int(rng.integers(0, index - 1)))
+        vectors = int(rng.integers(1, 30))
         layers.append(
             Layer(
-                vectors=int(rng.integers(1, 30)),
+                vectors=vectors,
                 cycles=int(rng.integers(1, 5)),
                 crossbars=int(rng.integers(1, 6)),
                 serial=bool(rng.random() < 0.2),
-                window=Fraction(int(rng.integers(1, 6)), 5),
-                producers=tuple(sorted(producers)),
+                feeds=tuple(
+                    Feed(p, int(rng.integers(1, layers[p].vectors + 1)), int(rng.integers(1, vectors + 1)))
+                    for p in sorted(producers)
+                ),
             )
         )
     return layers, cost(layers, (1,) * count) + int(rng.integers(0, 20))
@@ -61,8 +63,8 @@ def test_the_shortest_latency_is_bounded_and_close_to_the_best(seed):
 
 
 def test_nothing_is_copied_where_copies_do_not_help():
-    waiting = Layer(vectors=50, cycles=3, crossbars=2, serial=True, window=Fraction(1), producers=())
-    short = Layer(vectors=10, cycles=1, crossbars=1, serial=False, window=Fraction(1), producers=(0,))
+    waiting = Layer(vectors=50, cycles=3, crossbars=2, serial=True, feeds=())
+    short = Layer(vectors=10, cycles=1, crossbars=1, serial=False, feeds=(Feed(0, 50, 10),))
     assert shortest_interval([waiting, short], 100).copies == (1, 1)
     assert shortest_latency([waiting, short], 100, (0, 1), Effort.LOW).copies == (1, 10)
 
