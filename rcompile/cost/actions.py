@@ -138,9 +138,10 @@ def moving_actions(placed: PlacedProgram, found: Sequence[Spread], index: int) -
     program, own = placed.program, found[index]
     item = program.matrices[index]
     matrix, each = item.matrix, item.sent.bytes_each
-    incoming = sum(edge.bytes for edge in program.source.edges if edge.consumer == index)
+    edges = enumerate(program.source.edges)
+    incoming = sum(edge.bytes * float(own.gets[n].sum()) for n, edge in edges if edge.consumer == index)
     fetched = float(own.reads.sum()) * matrix.groups * matrix.rows * matrix.vectors * matrix.input.bits / 8
-    arrived = float(own.reads.sum()) * (incoming or input_codes(matrix) * matrix.input.bits / 8)
+    arrived = incoming or float(own.reads.sum()) * input_codes(matrix) * matrix.input.bits / 8
     sums = own.sums[2]
     handed = item.sent.count * each
     hops = chips = 0.0
@@ -172,11 +173,11 @@ def sent(
     own = found[index]
     source, destination, sums = own.sums
     flows = [(own.tiles[source], own.tiles[destination], sums * float(placed.program.matrices[index].sent.bytes_each))]
-    for edge in placed.program.source.edges:
+    for number, edge in enumerate(placed.program.source.edges):
         if edge.producer == index:
             consumer = found[edge.consumer]
             senders, receivers = np.repeat(own.tiles, len(consumer.tiles)), np.tile(consumer.tiles, len(own.tiles))
-            flows.append((senders, receivers, edge.bytes * np.outer(own.makes, consumer.reads).reshape(-1)))
+            flows.append((senders, receivers, edge.bytes * np.outer(own.makes, consumer.gets[number]).reshape(-1)))
     return flows
 
 

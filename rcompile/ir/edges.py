@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,10 @@ class Along:
     first: int = 0
     last: int = 0
     per: int = 1
+
+    def span(self, index: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the first and the last index that each index needs, whether or not the axis has them."""
+        return (self.step * index + self.first) // self.per, (self.step * index + self.last) // self.per
 
     def after(self, outer: "Along") -> "Along":
         """Return what is needed through a tensor between, whose indices `outer` says: no less than that.
@@ -92,10 +98,33 @@ class Edge:
         """Vectors of the consumer that need the last one of the producer."""
         return int(np.count_nonzero(self.needed == self.needed[-1])) if self.needed[-1] else 0
 
-    @property
-    def most_held(self) -> int:
-        """Vectors of the producer that the consumer needs at a time, at most."""
-        return int((self.needed - self.finished).max())
+    def held(self, copies: int = 1) -> int:
+        """Return how many vectors of the producer the consumer needs at a time, of which copies take turns, at most."""
+        last = np.minimum(np.arange(len(self.needed)) + copies, len(self.needed)) - 1
+        return int((self.needed[last] - self.finished).max())
+
+    def needed_by(self, vectors: NDArray[np.int64]) -> int:
+        """Return how many vectors of the producer some of the consumer need, each of these counted once."""
+        where = np.unravel_index(vectors, self.read)
+        found = np.ones(len(vectors), bool)
+        ends = []
+        for size, along in zip(self.made, self.along, strict=True):
+            first, last = np.zeros(len(vectors), np.int64), np.full(len(vectors), size - 1)
+            if along is not None:
+                first, last = along.span(where[along.axis])
+                found &= (last >= 0) & (first < size)
+                first, last = np.clip(first, 0, size - 1), np.clip(last, 0, size - 1)
+            ends.append((first, last + 1))
+        # each needs a box: add one at its corners, with signs, and sum up along the axes
+        shape = tuple(size + 1 for size in self.made)
+        total = np.zeros(prod(shape), np.int64)
+        for corner in product((0, 1), repeat=len(shape)):
+            at = np.ravel_multi_index([both[c][found] for both, c in zip(ends, corner, strict=True)], shape)
+            total += (1 - 2 * (sum(corner) % 2)) * np.bincount(at, minlength=len(total))
+        covered = total.reshape(shape)
+        for axis in range(len(shape)):
+            covered = np.cumsum(covered, axis=axis)
+        return int(np.count_nonzero(covered))
 
     def _ends(self, *, last: bool) -> NDArray[np.int64]:
         """Return the number of the last vector that each one needs, plus one; or of the first one that it needs."""
@@ -105,7 +134,7 @@ class Edge:
         for size, along in zip(self.made, self.along, strict=True):
             index = np.full(where.shape[1], size - 1 if last else 0)
             if along is not None:
-                index = (along.step * where[along.axis] + (along.last if last else along.first)) // along.per
+                index = along.span(where[along.axis])[last]
                 none |= index < 0
             found = found * size + np.clip(index, 0, size - 1)
         return np.where(none & last, 0, found + last)

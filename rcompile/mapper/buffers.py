@@ -7,39 +7,76 @@ kept: it does not run into a deadlock (self-timed execution; Sriram and Bhattach
 """
 
 from collections.abc import Sequence
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rcompile.ir.crossbar import CrossbarProgram
+from rcompile.ir.edges import Edge
 from rcompile.ir.placed import PlacedProgram, Stage
-from rcompile.mapper.timing import Layer
 from rcompile.mapper.traffic import Spread
 
+ROUNDING = 1e-9
+"""Relative, of shares of vectors."""
 
-def waiting_bytes(
-    placed: PlacedProgram,
-    layers: Sequence[Layer],
-    spreads: Sequence[Spread],
-    stages: dict[int, Stage],
-    interval_s: float,
-) -> NDArray[np.int64]:
+
+def vectors_waiting(placed: PlacedProgram) -> list[int]:
+    """Return how many vectors wait at most, for each edge of a scheduled program; of what loops carry back, too."""
+    stages = {stage.matrix: stage for stage in placed.stages}
+    found = least_room(placed.program)
+    for number, edge in enumerate(placed.program.source.edges):
+        if edge.producer < edge.consumer:  # not what a loop carries back
+            count = placed.program.matrices[edge.producer].matrix.vectors
+            window = min(1.0, found[number] / count)
+            share = most_waiting(stages[edge.producer], stages[edge.consumer], window, placed.interval_s)
+            found[number] = max(found[number], ceil(share * count * (1 - ROUNDING)))
+    return found
+
+
+def least_room(program: CrossbarProgram) -> list[int]:
+    """Return for how many vectors there must be room, for each edge, so that layers never wait for each other.
+
+    A consumer that also waits for a longer way from the same producer holds what comes the short way, until the
+    producer has made what the long way needs.
+    """
+    edges = program.source.edges
+    into: dict[int, list[Edge]] = {}
+    for edge in edges:
+        if edge.producer < edge.consumer:
+            into.setdefault(edge.consumer, []).append(edge)
+    found = [edge.held(program.matrices[edge.consumer].replicas) for edge in edges]
+    for producer, item in enumerate(program.matrices):
+        out = {e.consumer: number for number, e in enumerate(edges) if e.producer == producer < e.consumer}
+        if len(out) < 2:
+            continue
+        needed = {producer: np.arange(1, item.matrix.vectors + 1)}  # of its vectors, for each vector of another layer
+        for consumer in range(producer + 1, max(out) + 1):
+            ways = [
+                np.where(edge.needed > 0, needed[edge.producer][np.maximum(edge.needed - 1, 0)], 0)
+                for edge in into.get(consumer, ())
+                if edge.producer in needed
+            ]
+            if ways:
+                needed[consumer] = np.maximum.reduce(ways)
+        for consumer, number in out.items():
+            found[number] = max(found[number], int((needed[consumer] - edges[number].finished).max()))
+    return found
+
+
+def waiting_bytes(placed: PlacedProgram, spreads: Sequence[Spread]) -> NDArray[np.int64]:
     """Return how many bytes wait in each tile at most.
 
     Args:
-        placed: the program.
-        layers: its matrices in the pipeline.
+        placed: a program with stages and an interval.
         spreads: of its matrices over tiles.
-        stages: by matrix.
-        interval_s: between inferences.
     """
     waiting = np.zeros(len(placed.floorplan.slots))
-    for edge in placed.program.source.edges:
-        if all(feed.producer != edge.producer for feed in layers[edge.consumer].feeds):
-            continue  # carried back by a loop
-        window = edge.most_held / placed.program.matrices[edge.producer].matrix.vectors
-        share = most_waiting(stages[edge.producer], stages[edge.consumer], window, interval_s)
+    edges, rooms = placed.program.source.edges, vectors_waiting(placed)
+    for number, (edge, vectors) in enumerate(zip(edges, rooms, strict=True)):
         own = spreads[edge.consumer]
-        waiting[own.tiles] += share * edge.bytes * own.reads
+        each = edge.bytes / placed.program.matrices[edge.producer].matrix.vectors
+        waiting[own.tiles] += vectors * each * own.gets[number]
     return np.ceil(waiting).astype(np.int64)
 
 

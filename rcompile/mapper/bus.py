@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rcompile.mapper.fabric import Fabric, Matrix
+from rcompile.mapper.fabric import Fabric, Link, Matrix
 
 
 @dataclass(frozen=True)
@@ -36,3 +36,7 @@ class Bus(Fabric):
         """Return bytes over the bus of each chip: (chips,)."""
         del first, second
         return np.bincount(chip, size, self.chips).astype(np.int64)
+
+    def way(self, chip: int, first: int, second: int) -> list[Link]:
+        """Return the bus of a chip."""
+        return [(chip,)] if first != second else []

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.int64]
 
+Link = tuple[int, ...]
+"""A directed link: its index among those that `Fabric.carried` counts, or the two chips that it connects."""
+
 ROOM = 4
 """Slots considered per tile: on a far larger fabric the best places are in a corner of it all the same."""
 
@@ -63,6 +66,19 @@ class Fabric(ABC):
             second: slot of the chip that receives it.
             size: bytes.
         """
+
+    @abstractmethod
+    def way(self, chip: int, first: int, second: int) -> list[Link]:
+        """Return the links from a slot of a chip to another one, in order; -1 is the gate. See `carried`."""
+
+    def route(self, first: int, second: int) -> list[Link]:
+        """Return the links from slot to slot, in order: as many as there are hops."""
+        (chip, slot), (other, end) = divmod(first, self.per_chip), divmod(second, self.per_chip)
+        if chip == other:
+            return self.way(chip, slot, end)
+        step = 1 if other > chip else -1
+        across: list[Link] = [(passed, passed + step) for passed in range(chip, other, step)]
+        return [*self.way(chip, slot, -1), *across, *self.way(other, -1, end)]
 
     def hops(self, first: Matrix, second: Matrix) -> Matrix:
         """Return hops between slots, element by element; one hop from chip to chip, between their gates."""
@@ -124,7 +140,7 @@ class Loads:
 
     Attributes:
         inside: over the links of the chips, in an order that the fabric has.
-        chips: (chips, chips), from chip to chip.
+        chips: (chips, chips), from chip to the next one or the one before: they are in a row.
     """
 
     inside: Matrix
@@ -156,7 +172,10 @@ def link_loads(flows: Matrix, slots: tuple[int, ...], fabric: Fabric) -> Loads:
     other, stop = np.divmod(at[destination], fabric.per_chip)
     far = chip != other
     chips = np.zeros((fabric.chips, fabric.chips), np.int64)
-    np.add.at(chips, (chip[far], other[far]), amount[far])
+    for low, high, size in zip(chip[far], other[far], amount[far], strict=True):
+        step = 1 if high > low else -1
+        passed = np.arange(low, high, step)
+        chips[passed, passed + step] += size
     gate = np.full(int(far.sum()), -1)
     inside = fabric.carried(
         np.concatenate([chip[~far], chip[far], other[far]]),

@@ -5,7 +5,7 @@ from math import ceil, sqrt
 
 import numpy as np
 
-from rcompile.mapper.fabric import ROOM, Fabric, Matrix
+from rcompile.mapper.fabric import ROOM, Fabric, Link, Matrix
 
 
 @dataclass(frozen=True)
@@ -85,3 +85,15 @@ class Mesh(Fabric):
                 np.add.at(load, (*before, high, *after), -going)
                 np.cumsum(load, axis=len(before), out=load)
         return loads[:, :, : self.layers, :rows, :columns]
+
+    def way(self, chip: int, first: int, second: int) -> list[Link]:
+        """Return the links from slot to slot: along the row, then the column, then from layer to layer."""
+        here, goal = ([int(v) for v in self.router(np.array(max(slot, 0)))] for slot in (first, second))
+        found: list[Link] = []
+        for number, axis in enumerate((2, 1, 0)):  # columns are passed first
+            while here[axis] != goal[axis]:
+                back = here[axis] > goal[axis]
+                here[axis] -= back
+                found.append((2 * number + back, chip, *here))
+                here[axis] += not back
+        return found

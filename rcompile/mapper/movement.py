@@ -4,17 +4,22 @@ The outputs of a matrix pass the digital units of the tiles that make them once.
 fabric of the tiles has; what leaves a chip passes its gate. What a target does not state keeps pace.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rcompile.ir.crossbar import CrossbarProgram
 from rcompile.ir.placed import PlacedProgram
 from rcompile.mapper.clock import picoseconds
 from rcompile.mapper.fabric import link_loads
 from rcompile.mapper.topology import fabric_of
-from rcompile.mapper.traffic import PARTS, Spread, add_sent, in_parts, spreads
+from rcompile.mapper.traffic import PARTS, Spread, add_outputs, add_sent, add_sums, in_parts, spreads
 from rcompile.targets import Target
+
+Adding = Callable[[NDArray[np.float64], CrossbarProgram, list[Spread], int], None]
+"""Adds to (tiles, tiles) the bytes of a matrix."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,31 @@ class Busy:
     def most(self) -> int:
         """Of the busiest of them."""
         return max(self.units, self.links, self.chips)
+
+
+@dataclass(frozen=True)
+class Journey:
+    """What becomes of a matrix's vectors when they are read, in picoseconds.
+
+    Attributes:
+        busy: units and links with all of them.
+        finishing: until a vector's partial sums have met and its outputs are made.
+        travelling: until the farthest of its outputs have arrived, on links that are free.
+        burst: how long the busiest link carries what all copies send at the same time.
+    """
+
+    busy: Busy
+    finishing: int
+    travelling: int
+    burst: int
+
+    def arrival(self, reading: int, cycles: int) -> int:
+        """Return when the last vector has arrived, after a stage whose crossbars read for some time.
+
+        Links that take longer than the crossbars make the stage last; they began when the first vector was read.
+        """
+        links = max(self.busy.links, self.busy.chips)
+        return self.finishing + self.travelling + (self.burst if reading >= links else min(self.burst, cycles))
 
 
 class Movement:
@@ -50,27 +80,35 @@ class Movement:
 
     def busy(self, matrices: list[int]) -> Busy:
         """Return how long some matrices keep units and links busy, together."""
-        return self._busy(matrices, self._flows(matrices))
+        return self._busy(matrices, self._flows(matrices, add_sent))
 
-    def of_one(self, matrix: int) -> tuple[Busy, int]:
-        """Return how long a matrix keeps units and links busy, and how many picoseconds its farthest bytes travel."""
-        flows = self._flows([matrix])
-        busy = self._busy([matrix], flows)
-        hops = 0
-        if self._target.noc.hop_s and flows.any():
-            slots = np.array(self._placed.floorplan.slots)
-            source, destination = np.nonzero(flows)
-            hops = int(self._fabric.hops(slots[source], slots[destination]).max())
-        travel = picoseconds(hops * self._target.noc.hop_s) if hops else 0
+    def of_one(self, matrix: int) -> Journey:
+        """Return how long a matrix keeps units and links busy, and what one of its vectors goes through."""
         item = self._placed.program.matrices[matrix]
-        slots_of_copy = -(-item.matrix.vectors // item.replicas)
-        return busy, travel + max(busy.links, busy.chips) // slots_of_copy  # and the last bytes of a vector arrive
+        slots = -(-item.matrix.vectors // item.replicas)
+        busy = self.busy([matrix])
+        sums, outputs = (self._flows([matrix], add) for add in (add_sums, add_outputs))
+        return Journey(
+            busy=busy,
+            finishing=self._travel(sums) + busy.units // slots,
+            travelling=self._travel(outputs),
+            burst=max(busy.links, busy.chips) // slots,
+        )
 
-    def _flows(self, matrices: list[int]) -> NDArray[np.int64]:
+    def _travel(self, flows: NDArray[np.int64]) -> int:
+        """Return how many picoseconds the farthest bytes travel."""
+        if not self._target.noc.hop_s or not flows.any():
+            return 0
+        slots = np.array(self._placed.floorplan.slots)
+        source, destination = np.nonzero(flows)
+        hops = int(self._fabric.hops(slots[source], slots[destination]).max())
+        return picoseconds(hops * self._target.noc.hop_s)
+
+    def _flows(self, matrices: list[int], add: Adding) -> NDArray[np.int64]:
         flows = np.zeros((self._tiles, self._tiles))
         if self._target.noc.link_bytes_per_s or self._target.noc.chip_link_bytes_per_s or self._target.noc.hop_s:
             for index in matrices:
-                add_sent(flows, self._placed.program, self.spreads, index)
+                add(flows, self._placed.program, self.spreads, index)
             np.fill_diagonal(flows, 0)
         return in_parts(np.where(self._together, flows, 0))
 

@@ -7,7 +7,7 @@ no earlier than it can take, after its last producer, those of its vectors that 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 
 import numpy as np
@@ -118,6 +118,12 @@ def layers_of(
         for index, item in enumerate(program.matrices)
     )
     return layers, tick
+
+
+def layers_in_ps(program: CrossbarProgram, clock: Clock, columns: Sequence[int]) -> tuple[Layer, ...]:
+    """Return the layers of a program, in picoseconds; see `layers_of`."""
+    layers, tick = layers_of(program, clock, columns)
+    return tuple(replace(layer, cycles=layer.cycles * tick) for layer in layers)
 
 
 def columns_read(item: CrossbarMatrix) -> int:

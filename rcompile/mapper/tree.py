@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rcompile.mapper.fabric import ROOM, Fabric, Matrix
+from rcompile.mapper.fabric import ROOM, Fabric, Link, Matrix
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,15 @@ class Tree(Fabric):
             down = (chip, other_row >> level, other_column >> level)
             np.add.at(loads[1, level], down, np.where(second >= 0, passing, 0))
         return loads
+
+    def way(self, chip: int, first: int, second: int) -> list[Link]:
+        """Return the links from leaf to leaf: up to the first node over both, and down again."""
+        ends = [[int(v) for v in self.position(np.array(max(slot, 0)))[1:]] for slot in (first, second)]
+        top = self.height
+        if min(first, second) >= 0:
+            top = max(a ^ b for a, b in zip(*ends, strict=True)).bit_length()
+        up, down = ([(way, lv, chip, r >> lv, c >> lv) for lv in range(top)] for way, (r, c) in enumerate(ends))
+        return [*(up if first >= 0 else ()), *(reversed(down) if second >= 0 else ())]
 
 
 def levels(apart: Matrix) -> Matrix:

@@ -7,6 +7,7 @@ digital unit or link does for one inference. Rounds follow each other; a layer t
 its rounds. Programming in between is not counted here.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
@@ -16,9 +17,9 @@ from numpy.typing import NDArray
 from rcompile.ir.placed import Pace, PlacedProgram, Stage
 from rcompile.mapper.buffers import waiting_bytes
 from rcompile.mapper.clock import PS, Clock
-from rcompile.mapper.movement import Movement
-from rcompile.mapper.timing import Layer, layers_of, spans
-from rcompile.mapper.traffic import numbered
+from rcompile.mapper.movement import Journey, Movement
+from rcompile.mapper.reads import columns_converted, reads_of
+from rcompile.mapper.timing import Layer, layers_in_ps, spans
 from rcompile.targets import Target
 
 
@@ -27,15 +28,19 @@ def schedule(placed: PlacedProgram, target: Target) -> PlacedProgram:
     program = placed.program
     order = program.source.matrix_order()
     copies = [item.replicas for item in program.matrices]
-    layers, tick = layers_of(program, Clock.of(target), columns_converted(placed))
-    layers = tuple(replace(layer, cycles=layer.cycles * tick) for layer in layers)  # in picoseconds
+    layers = layers_in_ps(program, Clock.of(target), columns_converted(placed))
     load = None
     if placed.takes_turns:
         load = reading_load(placed, layers)
         layers = taking_turns(layers, load, copies, order)
-    reading = [layer.busy(count) for layer, count in zip(layers, copies, strict=True)]
     movement = Movement(placed, target)
-    layers = keeping_pace(layers, movement)
+    journeys = [movement.of_one(index) for index in range(len(layers))]
+    layers = tuple(
+        replace(layer, cycles=layer.cycles + journey.finishing) if layer.serial else layer  # waits for its own results
+        for layer, journey in zip(layers, journeys, strict=True)
+    )
+    reading = [layer.busy(count) for layer, count in zip(layers, copies, strict=True)]
+    layers = keeping_pace(layers, reading, journeys)
     stages: dict[int, Stage] = {}
     begun, paces = 0, []
     for members in by_round(placed):
@@ -52,35 +57,24 @@ def schedule(placed: PlacedProgram, target: Target) -> PlacedProgram:
         moved = movement.busy(own)
         paces.append(Pace(crossbars * PS, moved.units * PS, moved.links * PS, moved.chips * PS))
     interval = sum(pace.slowest_s for pace in paces)
-    waiting = waiting_bytes(placed, layers, movement.spreads, stages, interval)
-    return replace(
+    timed = replace(
         placed,
         stages=tuple(stages[index] for index in order),
         interval_s=interval,
         pace=max(paces, key=lambda pace: pace.slowest_s),
-        waiting_bytes=tuple(waiting.tolist()),
     )
+    return replace(timed, waiting_bytes=tuple(waiting_bytes(timed, movement.spreads).tolist()))
 
 
-def keeping_pace(layers: tuple[Layer, ...], movement: Movement) -> tuple[Layer, ...]:
+def keeping_pace(layers: tuple[Layer, ...], reading: Sequence[int], journeys: Sequence[Journey]) -> tuple[Layer, ...]:
     """Return layers that take at least as long as their digital units and links, after what travels to them."""
-    moved = [movement.of_one(index) for index in range(len(layers))]
+    arrivals = [
+        journey.arrival(busy, layer.cycles) for layer, busy, journey in zip(layers, reading, journeys, strict=True)
+    ]
     return tuple(
-        replace(layer, least=moved[index][0].most, arrival=max((moved[f.producer][1] for f in layer.feeds), default=0))
-        for index, layer in enumerate(layers)
+        replace(layer, least=journey.busy.most, arrival=max((arrivals[f.producer] for f in layer.feeds), default=0))
+        for layer, journey in zip(layers, journeys, strict=True)
     )
-
-
-def columns_converted(placed: PlacedProgram) -> list[int]:
-    """Return how many columns the busiest crossbar of each matrix converts at once: all, or those of a partition."""
-    blocks, program = placed.program.blocks, placed.program
-    names = ("matrix", "replica", "group", "row_start", "column_start") if placed.takes_turns else ()
-    columns = (placed.places["crossbar"], *(blocks[name] for name in names))
-    read = numbered(*columns)
-    analog = np.array([item.analog for item in program.matrices])[blocks["matrix"]]
-    subtracted = analog & (blocks["polarity"] == 1)  # before the converter of the other polarity's column
-    width = np.bincount(read, (blocks["column_stop"] - blocks["column_start"]) * ~subtracted).astype(np.int64)
-    return [int(width[read[blocks["matrix"] == index]].max()) for index in range(len(program.matrices))]
 
 
 def by_round(placed: PlacedProgram) -> list[set[int]]:
@@ -109,19 +103,8 @@ def taking_turns(
 
 def reading_load(placed: PlacedProgram, layers: tuple[Layer, ...]) -> NDArray[np.float64]:
     """Return (crossbars, matrices): picoseconds of reads per inference, where partitions on a crossbar take turns."""
-    blocks, program = placed.program.blocks, placed.program
-    names = ("matrix", "replica", "group", "row_start", "column_start")
-    columns = [placed.places["crossbar"], *(blocks[name] for name in names)]
-    order = np.lexsort(columns[::-1])
-    first = np.ones(len(order), bool)
-    first[1:] = np.any([values[order][1:] != values[order][:-1] for values in columns], axis=0)
-    load = np.zeros((placed.crossbars, len(program.matrices)))
-    each = np.zeros(len(blocks))
-    for index, item in enumerate(program.matrices):
-        own = blocks["matrix"] == index
-        sections = np.searchsorted(item.read_cuts, [blocks["row_start"][own], blocks["row_stop"][own]])
-        one_read = layers[index].cycles / item.reads_per_cycle / layers[index].in_turn
-        each[own] = (sections[1] - sections[0]) * one_read * layers[index].slots(item.replicas)
-    chosen = order[first]
-    np.add.at(load, (placed.places["crossbar"][chosen], blocks["matrix"][chosen]), each[chosen])
+    found = reads_of(placed, layers)
+    slots = np.array([layer.slots(m.replicas) for layer, m in zip(layers, placed.program.matrices, strict=True)])
+    load = np.zeros((placed.crossbars, len(layers)))
+    np.add.at(load, (found["crossbar"], found["matrix"]), found["ps"] * slots[found["matrix"]])
     return load

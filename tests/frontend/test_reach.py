@@ -109,7 +109,7 @@ SAME = {"pads": [1, 1, 1, 1]}
 # what stands between a convolution that makes 4 x 8 x 8 and one of 3 x 3 that reads it: operators, then the vectors of
 # the first one that the first vector of the second one needs (padding 0: of the rows 0 to 2, up to column 2)
 BETWEEN = {
-    "nothing": (lambda m, x: x, 19),
+    "nothing": (lambda _, x: x, 19),
     "Relu": (lambda m, x: m.add("Relu", [x], "t"), 19),
     "Sigmoid": (lambda m, x: m.add("Sigmoid", [x], "t"), 19),
     "bias": (lambda m, x: m.add("Add", [x, m.weight("c", 4, 1, 1)], "t"), 19),
@@ -251,4 +251,4 @@ def test_vectors_are_counted_along_axes():
     edge = Edge(0, 1, 0, (4, 5), (2, 3), (Along(0, step=2, first=-1, last=1), Along(1, first=-1, last=1)))
     assert edge.needed.tolist() == [7, 8, 9, 17, 18, 19]
     assert edge.finished.tolist() == [0, 0, 1, 5, 5, 6]
-    assert (edge.head, edge.tail, edge.most_held) == (7, 1, 13)
+    assert (edge.head, edge.tail, edge.held(), edge.held(2)) == (7, 1, 13, 17)
