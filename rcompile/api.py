@@ -14,6 +14,7 @@ from rcompile.errors import UsageError, VerificationFailed
 from rcompile.ir import container
 from rcompile.ir.container import Compiled
 from rcompile.options import Options
+from rcompile.passes.emit import emit
 from rcompile.pipeline import Trace
 from rcompile.report.build import build_report
 from rcompile.report.csv import to_csv
@@ -26,6 +27,7 @@ from rcompile.report.trace import to_trace
 from rcompile.targets import Target, resolve_target
 from rcompile.targets.schema import from_dict
 from rcompile.verification.data import random_data
+from rcompile.verification.instructions import InstructionRun, run_instructions
 from rcompile.verification.trials import conditions_of
 from rcompile.verification.verify import Verified, reference_of, verify_file
 
@@ -208,6 +210,42 @@ def verify(  # noqa: PLR0913 - as many as the command line has
     return found
 
 
+def run_streams(
+    program: str | Path,
+    *,
+    data: str | Path | None = None,
+    samples: int = 0,
+    seed: int = 0,
+    trace: Trace | None = None,
+) -> InstructionRun:
+    """Execute a program's instruction streams: their numbers on data, and their times on an event-driven machine.
+
+    Args:
+        program: program.rcx or the folder that holds it.
+        data: an .npz file; without, seeded random inputs.
+        samples: whose outputs are compared; 0: as many as the work limit allows.
+        seed: of random inputs.
+        trace: records and shows what happens.
+
+    Raises:
+        VerificationFailed: outputs differ from the program's, or threads wait for each other for ever.
+
+    Examples:
+        >>> found = run_streams("lenet", data="digits_test.npz")
+        >>> found.outputs, found.stuck
+        (0.0, ())
+        >>> 0.99 < found.interval_s / found.planned_interval_s < 1.01
+        True
+    """
+    compiled = load_program(program)
+    graph, matrices = reference_of(compiled)
+    chosen = data_for(graph, Path(data) if data else None) or random_data(graph, seed, None, matrices.macs)
+    found = run_instructions(compiled.placed, from_dict(compiled.target), chosen, samples, trace or Trace())
+    if not found.passed:
+        raise VerificationFailed(f"the instruction streams do not do what the program does: {found.failure()}")
+    return found
+
+
 def export_onnx(
     program: str | Path,
     path: str | Path,
@@ -244,6 +282,18 @@ def export_onnx(
     conditions.require_target(target)
     die = replace(conditions.dies(target)[0], trial=trial)
     write_whole(Path(path), emulation(compiled.placed, Chip(compiled.placed, die)))
+
+
+def export_instructions(program: str | Path, path: str | Path) -> None:
+    """Write what each tile does for an inference: its instructions, thread by thread, as text.
+
+    Args:
+        program: program.rcx or the folder that holds it.
+        path: the file to write.
+    """
+    compiled = load_program(program)
+    stream = Trace().run(emit, compiled.placed, from_dict(compiled.target))
+    write_whole(Path(path), f"{stream}\n".encode())
 
 
 def export_graph(folder: str | Path, path: str | Path) -> None:

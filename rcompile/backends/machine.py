@@ -42,7 +42,7 @@ class Run:
     """What happened.
 
     Attributes:
-        finished_ps: when each inference was.
+        finished_ps: when each inference was finished, after the inputs of the first one came.
         stuck: what each thread waits for that never came, where the machine stopped before its end.
         held_bytes: of each tile, of inputs at most.
         link_busy_ps: of the busiest link.
@@ -54,15 +54,9 @@ class Run:
     link_busy_ps: int
 
     @property
-    def latency_ps(self) -> int:
-        """Of the first inference."""
-        return self.finished_ps[0]
-
-    @property
     def interval_ps(self) -> float:
-        """Between inferences, of the later half of them."""
-        half = len(self.finished_ps) // 2
-        return (self.finished_ps[-1] - self.finished_ps[half - 1]) / (len(self.finished_ps) - half)
+        """Between inferences, but for the first one, which finds nothing before it, and the last, nothing after it."""
+        return (self.finished_ps[-2] - self.finished_ps[1]) / (len(self.finished_ps) - 3)
 
 
 class Level:
@@ -128,11 +122,12 @@ class Machine:
 
     Args:
         stream: that is run.
-        inferences: one after the other, as soon as the first layer takes them.
+        inferences: whose inputs come one after the other,
+        every_ps: after so many picoseconds each.
     """
 
-    def __init__(self, stream: InstructionStream, inferences: int) -> None:
-        self._stream, self._inferences = stream, inferences
+    def __init__(self, stream: InstructionStream, inferences: int, every_ps: int) -> None:
+        self._stream, self._inferences, self._every = stream, inferences, every_ps
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._number, self._now = count(), 0
         self._fabric = fabric_of(stream.floorplan)
@@ -235,6 +230,8 @@ class Machine:
         added = [self._added[index, thread.replica, one.sums] for one in sends]
         arrived = [self._sums[index, thread.replica, one.sums, thread.tile] for one in sends]
         for done, (inference, vector) in enumerate(self._vectors(thread)):
+            if not edges and self._now < inference * self._every:
+                yield inference * self._every - self._now  # until the model's inputs come
             for edge, port, need, vectors in zip(edges, ports, needed, made, strict=True):
                 yield port.there, inference * vectors + need[vector], "outputs", edge.producer
             if matrix.serial:
@@ -305,16 +302,17 @@ class Machine:
         self._pass(self._routes[source, destination], 0, size, 0, arrive)
 
     def _pass(self, route: list[Link], number: int, size: float, last: int, arrive: Callable[[], None]) -> None:
-        """Take the next link of a route; `last` is how long the bytes take on the slowest link so far."""
-        if number == len(route):
-            self.at(last, arrive)
-            return
-        link, speed = route[number], self._stream.speed
-        lasting = round(size * (speed.chip_byte_ps if len(link) == CHIP_LINK else speed.byte_ps))
-        start = max(self._now, self._links[link])
-        self._links[link] = start + lasting
-        self._busy[link] += lasting
-        self.at(
-            start - self._now + speed.hop_ps,
-            lambda: self._pass(route, number + 1, size, max(last, lasting), arrive),
-        )
+        """Take the links of a route from one of them on; `last` is how long the slowest link before takes."""
+        speed = self._stream.speed
+        while number < len(route):
+            link = route[number]
+            lasting = int(size * (speed.chip_byte_ps if len(link) == CHIP_LINK else speed.byte_ps) + 0.5)
+            free = self._links[link]
+            start = free if free > self._now else self._now
+            self._links[link] = start + lasting
+            self._busy[link] += lasting
+            last, number = max(last, lasting), number + 1
+            if delay := start - self._now + speed.hop_ps:
+                self.at(delay, partial(self._pass, route, number, size, last, arrive))
+                return
+        self.at(last, arrive)

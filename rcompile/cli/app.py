@@ -209,6 +209,9 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
             validator=Number(gte=1, lte=24), help="Lower adjustable converters to so many bits (adc.adjustable)."
         ),
     ] = None,
+    instructions: Annotated[
+        bool, Parameter(negative=(), help="Run the instruction streams of the tiles as well, against the clock.")
+    ] = False,
     device: DeviceName = "ideal",
     faults: Faults = None,
     trials: TrialCount = 5,
@@ -226,7 +229,7 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
     from rcompile.cli.progress import RichProgress
     from rcompile.devices import resolve_device
     from rcompile.pipeline import Trace
-    from rcompile.report.console import rounded, trials_line
+    from rcompile.report.console import print_streams, rounded, trials_line
     from rcompile.report.words import plural
 
     with limits_of(threads, memory), RichProgress() as progress:
@@ -245,6 +248,11 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
             calibration=calibration,
             trace=Trace(progress=progress),
         )
+        streams = None
+        if instructions:
+            streams = api.run_streams(
+                program, data=data, samples=exact_samples, seed=seed, trace=Trace(progress=progress)
+            )
     console = human_console(to_stderr=False)
     rounding = sum(not item.lossless for item in found.compiled.placed.program.matrices)
     console.print(
@@ -260,6 +268,8 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
             console.print(f"{name}: {100 * value:.2f} %")
     for series in found.trials:
         console.print(f"{trials_line(resolve_device(device).name, faults, series)}", highlight=False)
+    if streams is not None:
+        print_streams(streams, console)
     return 0
 
 

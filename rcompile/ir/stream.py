@@ -6,12 +6,13 @@ finishes outputs, and sends them to the tiles that read them. Both repeat their 
 the copy. Sends wait for room where they go to, receives for what they name.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from rcompile.errors import require
 from rcompile.ir.crossbar import CrossbarMatrix
 from rcompile.ir.edges import Edge
 from rcompile.ir.placed import Floorplan, PlacedProgram, runs
@@ -179,6 +180,48 @@ class InstructionStream:
     def instructions(self) -> int:
         """How many are executed for an inference."""
         return sum(thread.vectors * len(thread.body) for thread in self.threads)
+
+    def verify(self) -> None:
+        """Check that what is sent is received where it goes to, and that copies share out the vectors."""
+        self.verify_sums()
+        self.verify_outputs()
+        vectors: Counter[tuple[int, int, int, bool]] = Counter()
+        for thread in self.threads:
+            vectors[thread.matrix, thread.replica, thread.tile, thread.reads] += thread.vectors
+        for (matrix, replica, _, _), count in vectors.items():
+            item = self.placed.program.matrices[matrix]
+            share = len(range(replica, item.matrix.vectors, item.replicas))
+            require(count == share, f"{item.matrix.name}: copy {replica} takes {count} of {share} vectors")
+
+    def verify_sums(self) -> None:
+        """Check that partial sums are received where they are sent to."""
+        sent: Counter[object] = Counter()
+        received: Counter[object] = Counter()
+        for thread in self.threads:
+            copy = thread.matrix, thread.replica
+            for one in thread.body:
+                if isinstance(one, SendSums):
+                    sent[copy, one.sums, thread.tile, one.tile] += 1
+                elif isinstance(one, ReceiveSums):
+                    received.update((copy, one.sums, tile, thread.tile) for tile in one.tiles)
+        require(sent == received, "partial sums are sent and not received, or the other way round")
+
+    def verify_outputs(self) -> None:
+        """Check that outputs go, from all that make them, to the tiles that read them, which have room for a window."""
+        readers: dict[int, set[int]] = defaultdict(set)
+        for thread in self.threads:
+            for one in thread.body:
+                if isinstance(one, Receive):
+                    edge = self.edges[one.edge]
+                    require(edge.consumer == thread.matrix, f"an input comes along edge {one.edge}")
+                    require(one.room >= edge.held(), f"there is no room for a window of edge {one.edge}")
+                    readers[one.edge].add(thread.tile)
+        for thread in self.threads:
+            sends = [one for one in thread.body if isinstance(one, Send)]
+            for number, edge in enumerate(self.edges):
+                if edge.producer == thread.matrix and not thread.reads:
+                    tiles = sorted(one.tile for one in sends if one.edge == number)
+                    require(tiles == sorted(readers[number]), f"outputs of edge {number} go to other tiles")
 
     def lines(self) -> Iterator[str]:
         """Yield a line per tile, thread and instruction."""

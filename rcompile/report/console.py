@@ -12,6 +12,7 @@ from rcompile.report.drivers import drivers
 from rcompile.report.schema import LayerInfo, Report
 from rcompile.report.words import adc_text, age, dies, plural, si
 from rcompile.toml_file import GIVEN
+from rcompile.verification.instructions import InstructionRun
 from rcompile.verification.trials import Trials
 
 MANY_LAYERS = 24
@@ -250,6 +251,28 @@ def trials_line(device: str, faults: object, series: Trials) -> str:
         low, high = series.ci95
         spread = f" (95 %: {100 * max(low, 0):.2f} to {100 * min(high, 1):.2f} %)"
     return f"on {where}{when}: {100 * series.mean:.2f} %{spread}, {dies(len(series.values))}"
+
+
+def print_streams(run: InstructionRun, console: Console) -> None:
+    """Print what running a program's instruction streams showed."""
+    compared = f"outputs equal the program's on {plural(run.samples, 'sample')}"
+    if not run.samples:
+        compared = "executing one sample takes too long: outputs not compared"
+    console.print(
+        f"[bold green]PASS[/] instructions: {run.instructions:,} an inference in {plural(run.threads, 'thread')} of "
+        f"{plural(run.tiles, 'tile')}; {compared}; no thread waits for ever",
+        highlight=False,
+    )
+    for name, found, planned in (
+        ("latency", run.latency_s, run.planned_latency_s),
+        ("interval", run.interval_s, run.planned_interval_s),
+    ):
+        off = 100 * (found / planned - 1)
+        console.print(
+            f"{name} on the machine: {si(found, 's')}, of the schedule: {si(planned, 's')} ({off:+.2f} %)",
+            highlight=False,
+        )
+    console.print(f"inputs that waited in the fullest tile: {si(run.held_bytes, 'B')}", highlight=False)
 
 
 def rounded(layers: int) -> str:
