@@ -76,6 +76,28 @@ def test_loads_of_all_links_are_bytes_times_hops(name, seed):
     assert link_loads(flows, slots, fabric).total == cost_on(flows + flows.T, fabric, np.array(slots))
 
 
+ROUTED = {**FABRICS, "three chips": Mesh(2, 2, 3), "plain": Mesh(3, 4, 2)}
+
+
+@pytest.mark.parametrize("name", ROUTED)
+def test_routes_are_as_long_as_hops_say_and_load_the_links_that_are_counted(name):
+    fabric, flows = ROUTED[name], random_flows(8, 1)
+    slots = np.random.default_rng(1).permutation(fabric.slots)[:8].tolist()
+    loads = link_loads(flows, tuple(slots), fabric)
+    inside, chips = np.zeros_like(loads.inside), np.zeros_like(loads.chips)
+    for source, destination in zip(*np.nonzero(flows), strict=True):
+        route = fabric.route(slots[source], slots[destination])
+        assert len(route) == fabric.hops(np.array(slots[source]), np.array(slots[destination]))
+        for link in route:
+            (chips if len(link) == 2 else inside)[link] += flows[source, destination]
+    np.testing.assert_array_equal(inside, loads.inside)
+    np.testing.assert_array_equal(chips, loads.chips)
+    assert loads.total == sum(
+        flows[s, d] * fabric.hops(np.array(slots[s]), np.array(slots[d]))
+        for s, d in itertools.product(range(8), repeat=2)
+    )
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_loads_of_a_tree_are_those_of_its_paths(seed):
     fabric, flows = Tree(4, 4, 2), random_flows(12, seed)

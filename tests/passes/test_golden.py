@@ -8,6 +8,7 @@ from rcompile.frontend.load import load
 from rcompile.passes.assign_adcs import assign_adcs
 from rcompile.passes.assign_partial_sums import assign_partial_sums
 from rcompile.passes.canonicalize import canonicalize
+from rcompile.passes.emit import emit
 from rcompile.passes.expand import expand
 from rcompile.passes.flip_weights import flip_weights
 from rcompile.passes.fold_batch_norm import fold_batch_norm
@@ -54,12 +55,15 @@ def forms(path, target):
     yield "replicate", program
     placed = place(program, target)
     yield "place", placed
-    yield "schedule", schedule(placed, target)
+    placed = schedule(placed, target)
+    yield "schedule", placed
+    yield "emit", emit(placed, target)
 
 
 PASSES = [
     "load", "fold_constants", "expand", "canonicalize", "fold_batch_norm", "quantize", "lower", "partition", "slice_inputs",
     "flip_weights", "assign_adcs", "assign_partial_sums", "replicate", "place", "schedule",
+    "emit",
 ]  # fmt: skip
 
 
