@@ -92,12 +92,13 @@ def measure(name: str, objective: Objective) -> Row:
 
 def line(row: Row) -> str:
     """Return a row of the table."""
-    figures = (f"{1e6 * there:,.1f} | {100 * (there / plan - 1):+.2f} %" for there, plan in (row.latency, row.interval))
+    both = row.latency, row.interval
+    figures = (f"{1e6 * found:,.1f} | {100 * (found / plan - 1):+.2f} %" for found, plan in both)
     copies = "one" if row.objective is ONE else "many"
     ends = "yes" if not row.stuck else f"{row.stuck} stuck"
     return (
-        f"| {row.name} | {copies} | {row.threads:,} | {row.instructions:,} | {' | '.join(figures)} | {row.limited_by} | "
-        f"{ends} | {row.seconds:.1f} | {row.rate:,.0f} |"
+        f"| {row.name} | {copies} | {row.threads:,} | {row.instructions:,} | {' | '.join(figures)} "
+        f"| {row.limited_by} | {ends} | {row.seconds:.1f} | {row.rate:,.0f} |"
     )
 
 

@@ -17,6 +17,7 @@ from rcompile.frontend.parse import file_digest, release
 from rcompile.ir import container
 from rcompile.ir.arrays import trim_memory
 from rcompile.ir.container import Compiled
+from rcompile.ir.converter import Adc
 from rcompile.ir.crossbar import CrossbarProgram
 from rcompile.ir.graph import Graph
 from rcompile.ir.matrix import MatrixProgram
@@ -48,9 +49,10 @@ from rcompile.simplify import simplify
 from rcompile.targets import Target
 from rcompile.targets.schema import as_dict
 from rcompile.verification.accuracy import FloatModel
+from rcompile.verification.curve import AtBits, accuracy_curve
 from rcompile.verification.data import DataSet, load_data, random_data
 from rcompile.verification.trials import Conditions
-from rcompile.verification.verify import IDEAL_CONDITIONS, verify_file
+from rcompile.verification.verify import IDEAL_CONDITIONS, Verified, verify_file
 
 PASSES = (
     fold_constants, expand, canonicalize, fold_batch_norm, quantize, lower, partition, slice_inputs, flip_weights,
@@ -72,6 +74,25 @@ class Given:
     data: DataSet | None
     calibration: DataSet | None
     faults: FaultMap | None
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What `map_matrices` gives.
+
+    Attributes:
+        placed: the program.
+        target: with another chip where the smallest one was asked for.
+        replication: how layers were copied.
+        converters_from: where the converters' ranges come from; '' where none were calibrated.
+        curve: converters of all layers by other resolutions that were asked for.
+    """
+
+    placed: PlacedProgram
+    target: Target
+    replication: Replication
+    converters_from: str
+    curve: dict[int, tuple[Adc, ...]]
 
 
 def compile_file(
@@ -98,6 +119,10 @@ def compile_file(
         conditions: what dies the program is run on besides; faults of a die are avoided.
     """
     asked = not conditions.device.ideal or conditions.correct is not Correction.NONE
+    if options.adc_curve and (options.weightless or not options.verify):
+        raise UsageError(
+            "--adc-curve takes executions of the program", hint="leave --no-verify and --weightless out, or --adc-curve"
+        )
     if asked and (options.weightless or not options.verify):
         raise UsageError(
             f"the accuracy on {conditions.device.name} takes an execution of the program",
@@ -118,7 +143,7 @@ def compile_file(
             target = with_spares(target, given.faults)
 
     with blamed(path):
-        compiled, target, origins, replication = compile_graph(graph, path, source, target, options, trace, given)
+        compiled, mapped, origins = compile_graph(graph, path, source, target, options, trace, given)
     with trace.phase("write"):
         program_hash = container.save(compiled, program_path)
     corrected = conditions.correct is not Correction.NONE  # on calibration samples, whatever else they are for
@@ -126,7 +151,8 @@ def compile_file(
     del compiled  # what follows rests on the file alone
     trim_memory()
 
-    verified = None
+    verified: Verified | None = None
+    curve: tuple[AtBits, ...] = ()
     if options.verify and not options.weightless:
         samples = given.data or random_data(graph, options.seed, given.calibration, macs)
         original = None if came_quantized or needs_conversion(graph) else FloatModel(path, graph)
@@ -140,20 +166,22 @@ def compile_file(
                 conditions=conditions,
                 calibration=given.calibration,
             )
+            curve = accuracy_curve(verified, mapped.curve, conditions, trace, given.calibration)
     return Result(
         path=path,
         sha256=sha256,
         graph=graph,
         compiled=verified.compiled if verified is not None else container.load(program_path),
         program_hash=program_hash,
-        target=target,
+        target=mapped.target,
         device=conditions.device,
         correct=conditions.correct,
         options=options,
         origins=origins,
-        replication=replication,
+        replication=mapped.replication,
         ignored=ignored(options, None if corrected else calibration_path, origins) if came_quantized else (),
         verified=verified,
+        curve=curve,
         faults=given.faults,
     )
 
@@ -203,11 +231,11 @@ def compile_graph(
     options: Options,
     trace: Trace,
     given: Given,
-) -> tuple[Compiled, Target, Origins, Replication]:
+) -> tuple[Compiled, Mapped, Origins]:
     """Compile a graph that was read from `path`.
 
     Returns:
-        What program.rcx holds, the target that it is for, where its ranges come from, and how its layers were copied.
+        What program.rcx holds, how it was mapped, and where its ranges come from.
     """
     simple = simplify(graph, trace)
     quantized, ranges_from = quantize_floats(
@@ -216,14 +244,14 @@ def compile_graph(
     matrices = require_mapped(trace.run(lower, quantized))
     options.precision.require_matches((matrix.name for matrix in matrices.matrices), options.layers_from)
     samples = Samples(quantized, given.calibration, given.data, options.seed).chosen
-    placed, target, replication, converters_from = map_matrices(matrices, target, options, trace, samples, given.faults)
+    mapped = map_matrices(matrices, target, options, trace, samples, given.faults)
 
     came_quantized = quantized is simple
     as_written = came_quantized and not needs_conversion(graph) and not options.weightless
     reference = original_model(path, source) if as_written else to_model(quantized)
     quantized_by = "model" if came_quantized else "rcompile"
-    compiled = Compiled(placed, reference.proto, reference.weights, quantized_by, as_dict(target))
-    return compiled, target, Origins(ranges_from, converters_from), replication
+    compiled = Compiled(mapped.placed, reference.proto, reference.weights, quantized_by, as_dict(mapped.target))
+    return compiled, mapped, Origins(ranges_from, mapped.converters_from)
 
 
 def ignored(options: Options, calibration_path: Path | None, origins: Origins) -> tuple[str, ...]:
@@ -260,19 +288,15 @@ def map_matrices(
     trace: Trace,
     samples: Chosen,
     faults: FaultMap | None = None,
-) -> tuple[PlacedProgram, Target, Replication, str]:
-    """Cut integer matrices into blocks and put them on the target's crossbars.
-
-    Returns:
-        The program, the target (with another chip where the smallest one was asked for), how its layers were copied,
-        and where its converters' ranges come from ('' where none were calibrated).
-    """
+) -> Mapped:
+    """Cut integer matrices into blocks and put them on the target's crossbars."""
     seen = Seen(matrices, samples, trace)
     program = trace.run(partition, matrices, target)
     program = trace.run(slice_inputs, program, target)
     by_samples = seen.sums(program) if target.weights.flip_by == "measured" else None
     program = trace.run(flip_weights, program, by_samples)
     converter_bits = tuple(adc_bits(item.matrix.name, target, options) for item in program.matrices)
+    curve = other_converters(program, target, options, seen) if options.adc_curve else {}
     program = trace.run(assign_adcs, program, target, seen.sums(program), converter_bits)
     program = trace.run(assign_partial_sums, program, target, seen.partial_sums(program))
     replication = replication_of(program, target, options)
@@ -282,7 +306,29 @@ def map_matrices(
     placed = trace.run(place, program, target, options.effort, options.rounds)
     if faults is not None:
         placed = trace.run(avoid_faults, placed, faults, target)
-    return trace.run(schedule, placed, target), target, replication, seen.origin
+    return Mapped(trace.run(schedule, placed, target), target, replication, seen.origin, curve)
+
+
+def other_converters(
+    program: CrossbarProgram, target: Target, options: Options, seen: Seen
+) -> dict[int, tuple[Adc, ...]]:
+    """Return the converters of all layers at the resolutions of the curve; rules that ask for fewer bits hold.
+
+    Raises:
+        UsageError: the target's converters have no resolution.
+    """
+    if target.adc.kind in {"none", "sense_amplifier"}:
+        raise UsageError(
+            f"--adc-curve: {target.name} has converters without a choice of bits (adc.kind {target.adc.kind})",
+            hint="leave it out, or --set adc.kind=sar",
+        )
+    found = {}
+    for bits in options.adc_curve:
+        changed = replace(target, adc=replace(target.adc, bits=bits))
+        most = (options.precision.of(item.matrix.name).adc_bits or bits for item in program.matrices)
+        assigned = assign_adcs(program, changed, seen.sums(program), tuple(min(bits, own) for own in most))
+        found[bits] = tuple(item.converter for item in assigned.matrices)
+    return found
 
 
 def adc_bits(layer: str, target: Target, options: Options) -> int:

@@ -16,6 +16,8 @@ LIMITS = {
 }
 """Least and largest value of the options that are numbers."""
 
+ADC_BITS = (1, 24)
+
 
 class Objective(StrEnum):
     """What the mapper makes least: crossbars, or with copies of layers the time between or through inferences."""
@@ -53,6 +55,7 @@ class Options:
         rounds: most rounds in which a model larger than the target may run, with crossbars programmed anew between.
         verify: execute the program and compare it with the model.
         exact_samples: samples of the exact comparison; 0: as many as a work limit of some seconds allows.
+        adc_curve: resolutions of converters, 1 to 24 bits, at which the accuracy is measured besides.
         seed: of everything that is drawn at random.
         layers: rules (pattern, bits) for single layers, of which the last that matches wins; see precision.py.
         layers_from: the file that they come from, for messages.
@@ -68,6 +71,7 @@ class Options:
     rounds: int = 1
     verify: bool = True
     exact_samples: int = 0
+    adc_curve: tuple[int, ...] = ()
     seed: int = 0
     layers: tuple[tuple[str, LayerBits], ...] = ()
     layers_from: str = ""
@@ -92,8 +96,9 @@ class Options:
                 f"fit takes as many copies as it needs: there is nothing left for the objective {self.objective}",
                 hint="leave one of --fit and --objective out",
             )
-        for name, limits in LIMITS.items():
-            if problem := whole_number_problem(getattr(self, name), limits):
+        numbers = [(name, getattr(self, name), limits) for name, limits in LIMITS.items()]
+        for name, value, limits in (*numbers, *(("adc_curve", bits, ADC_BITS) for bits in self.adc_curve)):
+            if problem := whole_number_problem(value, limits):
                 raise UsageError(f"{name} {problem}")
         for name, size in self.dimensions.items():
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:

@@ -11,6 +11,7 @@ from rcompile.ir.graph import Graph
 from rcompile.mapper.replication import Replication
 from rcompile.options import Options
 from rcompile.targets import Target
+from rcompile.verification.curve import AtBits
 from rcompile.verification.verify import Verified
 
 
@@ -43,6 +44,7 @@ class Result:
         faults: of the die that the program is for; None without one.
         correct: what was corrected on dies.
         verified: None where verification was switched off.
+        curve: the accuracy with other converters, where that was asked for.
     """
 
     path: Path
@@ -57,5 +59,6 @@ class Result:
     replication: Replication
     ignored: tuple[str, ...]
     verified: Verified | None
+    curve: tuple[AtBits, ...] = ()
     faults: FaultMap | None = None
     correct: Correction = Correction.NONE

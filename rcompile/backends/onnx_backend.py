@@ -79,7 +79,7 @@ def runner_of(program: MatrixProgram) -> Any:  # noqa: ANN401 - a function from 
     """Return what executes a program: crossbar by crossbar where it has any."""
     if program.matrices:
         target = resolve_target("isaac", {"adc.resolution": "lossless"})
-        placed, *_ = map_matrices(program, target, Options(), Trace(), no_samples)
+        placed = map_matrices(program, target, Options(), Trace(), no_samples).placed
         return Executor(Reference(placed)).run_once
     interpreter = Interpreter(program, no_product)
     return lambda feeds: interpreter.run([feeds])[0]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from rcompile.cli.arguments import limits_of, parse_dimensions, parse_settings, require_writable
+from rcompile.cli.arguments import limits_of, parse_dimensions, parse_range, parse_settings, require_writable
 from rcompile.cli.export import export
 from rcompile.cli.output import human_console, list_presets, plot_targets
 from rcompile.cli.parameters import (
@@ -31,6 +31,7 @@ from rcompile.cli.parameters import (
     Weightless,
 )
 from rcompile.cli.reading import compare, demo, explain
+from rcompile.cli.verify import verify as verify_program
 from rcompile.errors import UsageError, VerificationFailed
 
 OVER_BUDGET = 7
@@ -44,7 +45,7 @@ app = App(
     result_action="return_value",
     help_format="plaintext",
 )
-for verb in (compare, demo, explain, export):
+for verb in (compare, demo, explain, export, verify_program):
     app.command(verb)
 
 
@@ -68,6 +69,9 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
     until_ci: UntilCi = None,
     at: At = None,
     correct: Correct = "none",
+    adc_curve: Annotated[
+        str | None, Parameter(help="Measure the accuracy with converters of FROM:TO bits as well, for example 3:8.")
+    ] = None,
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="The folder to write; default: MODEL.rcompile.")
     ] = None,
@@ -178,6 +182,7 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
                 rounds=rounds,
                 verify=verify,
                 exact_samples=exact_samples,
+                adc_curve=parse_range(adc_curve, "--adc-curve"),
                 seed=seed,
                 dimensions=parse_dimensions(dim),
                 weightless=weightless,
@@ -197,79 +202,14 @@ def compile(  # noqa: A001, PLR0913 - the verb's own name; each flag is a parame
 
 
 @app.command
-def verify(  # noqa: PLR0913 - each flag is a parameter
-    program: Annotated[Path, Parameter(help="program.rcx, or the folder that holds it.")],
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="The shell.")],
     /,
     *,
-    data: Data = None,
-    exact_samples: ExactSamples = 0,
-    adc_bits: Annotated[
-        int | None,
-        Parameter(
-            validator=Number(gte=1, lte=24), help="Lower adjustable converters to so many bits (adc.adjustable)."
-        ),
-    ] = None,
-    instructions: Annotated[
-        bool, Parameter(negative=(), help="Run the instruction streams of the tiles as well, against the clock.")
-    ] = False,
-    device: DeviceName = "ideal",
-    faults: Faults = None,
-    trials: TrialCount = 5,
-    until_ci: UntilCi = None,
-    at: At = None,
-    correct: Correct = "none",
-    calibration: Annotated[Path | None, Parameter(help="Samples that corrections are fitted on: .npz.")] = None,
-    seed: Seed = 0,
-    threads: Threads = 0,
-    memory: Memory = 0.25,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
-    """Check and execute a program file again, from the file alone."""
-    from rcompile import api
-    from rcompile.cli.progress import RichProgress
-    from rcompile.devices import resolve_device
-    from rcompile.pipeline import Trace
-    from rcompile.report.console import print_streams, rounded, trials_line
-    from rcompile.report.words import plural
-
-    with limits_of(threads, memory), RichProgress() as progress:
-        found = api.verify(
-            program,
-            data=data,
-            exact_samples=exact_samples,
-            seed=seed,
-            adc_bits=adc_bits,
-            device=device,
-            faults=faults,
-            trials=trials,
-            until_ci=until_ci,
-            at=at.split(",") if at else (),
-            correct=correct,
-            calibration=calibration,
-            trace=Trace(progress=progress),
-        )
-        streams = None
-        if instructions:
-            streams = api.run_streams(
-                program, data=data, samples=exact_samples, seed=seed, trace=Trace(progress=progress)
-            )
-    console = human_console(to_stderr=False)
-    rounding = sum(not item.lossless for item in found.compiled.placed.program.matrices)
-    console.print(
-        f"[bold green]PASS[/] {plural(len(found.exact.layers), 'layer')}, each equal to integer arithmetic bit for "
-        f"bit, on {found.exact.samples} of {found.data.samples} samples ({found.data.origin}){rounded(rounding)}"
-    )
-    for name, value in (
-        ("quantized model", found.accuracy.quantized_model),
-        ("mapped program", found.accuracy.mapped_program),
-        ("same top-1 as onnxruntime", found.accuracy.agreement),
-    ):
-        if value is not None:
-            console.print(f"{name}: {100 * value:.2f} %")
-    for series in found.trials:
-        console.print(f"{trials_line(resolve_device(device).name, faults, series)}", highlight=False)
-    if streams is not None:
-        print_streams(streams, console)
+    """Print a script with which a shell completes verbs, flags and choices."""
+    sys.stdout.write(f"{app.generate_completion(shell=shell).rstrip()}\n")
     return 0
 
 

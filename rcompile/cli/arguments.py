@@ -39,6 +39,16 @@ def parse_dimensions(settings: tuple[str, ...]) -> dict[str, int]:
     return found
 
 
+def parse_range(text: str | None, flag: str) -> tuple[int, ...]:
+    """Return the whole numbers FROM:TO, both included; one alone is a range, too."""
+    if text is None:
+        return ()
+    first, _, last = text.partition(":")
+    if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) < int(first):
+        raise UsageError(f"{flag}: '{text}' is not FROM:TO", hint=f"for example {flag} 3:8")
+    return tuple(range(int(first), int(last or first) + 1))
+
+
 def require_writable(path: Path, flag: str) -> None:
     """Refuse a file that could not be written in the end, before any work is done."""
     folder = path.absolute().parent

@@ -23,6 +23,7 @@ from rcompile.report.schema import (
     Accuracy,
     AdcBits,
     AtAge,
+    AtResolution,
     ConverterInfo,
     Exact,
     LayerCheck,
@@ -40,6 +41,7 @@ from rcompile.report.schema import (
     Verification,
 )
 from rcompile.result import Result
+from rcompile.verification.curve import AtBits
 from rcompile.verification.trials import Trials
 
 
@@ -285,9 +287,22 @@ def verification(result: Result) -> Verification:
         agreement=found.accuracy.agreement,
         quantization_error=found.accuracy.quantization_error,
         **of_trials(found.trials),
+        over_adc_bits=[at_resolution(point) for point in result.curve],
         correction=correction_info(result.compiled.placed, result.correct),
     )
     return Verification(exact=exact, accuracy=accuracy)
+
+
+def at_resolution(point: AtBits) -> AtResolution:
+    """Describe the accuracy with converters of some resolution."""
+    series = point.trials
+    return AtResolution(
+        adc_bits=point.bits,
+        ideal=point.ideal,
+        values=[] if series is None else [value for value in series.values if value is not None],
+        mean=None if series is None else series.mean,
+        ci95=None if series is None else series.ci95,
+    )
 
 
 def of_trials(series: Sequence[Trials]) -> dict[str, Any]:

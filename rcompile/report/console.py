@@ -50,6 +50,7 @@ def print_summary(report: Report, console: Console, output: str, detail: Detail 
     print_verdict(report, console)
     print_faults(report, console)
     print_trials(report, console)
+    print_curve(report, console)
     if detail is Detail.BRIEF:
         return
     if detail is Detail.ALL:
@@ -238,6 +239,21 @@ def print_trials(report: Report, console: Console) -> None:
         series = Trials(tuple(found.values), report.seed, (), found.age_s)
         line = trials_line(str(report.device["name"]), faults.file if faults else None, series)
         console.print(f"{metric} {escape(line)}", highlight=False)
+
+
+def print_curve(report: Report, console: Console) -> None:
+    """Print the accuracy with other converters."""
+    accuracy = report.verification.accuracy
+    for at in [] if accuracy is None else accuracy.over_adc_bits:
+        on_dies = "" if at.mean is None else f", on {report.device['name']} {100 * at.mean:.2f} %"
+        spread = (
+            "" if at.ci95 is None else f" (95 %: {100 * max(at.ci95[0], 0):.2f} to {100 * min(at.ci95[1], 1):.2f} %)"
+        )
+        ideal = "no metric" if at.ideal is None else f"{100 * at.ideal:.2f} %"
+        console.print(
+            f"with converters of {plural(at.adc_bits, 'bit')}: {ideal} on ideal cells{escape(on_dies)}{spread}",
+            highlight=False,
+        )
 
 
 def trials_line(device: str, faults: object, series: Trials) -> str:

@@ -21,7 +21,7 @@
 
   /** Append children, nested lists too; strings become text nodes, and null, false and "" are left out. */
   function add(element, ...children) {
-    element.append(...children.flat(3).filter((c) => c !== null && c !== undefined && c !== false && c !== ""));
+    element.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false && c !== ""));
     return element;
   }
 
@@ -1113,7 +1113,8 @@
     ]));
     const noise = accuracy !== null && accuracy.snr_db_per_layer !== null ? accuracy.snr_db_per_layer : null;
     const units = { step: "quantization steps", range: "of the range" };
-    add(root, h("div", { class: "columns" }, exactness, accurate), h("h3", {}, "Layer by layer"),
+    add(root, h("div", { class: "columns" }, exactness, accurate), accuracy !== null && accuracyCurves(accuracy),
+      h("h3", {}, "Layer by layer"),
       framed(table("Accumulators are compared with integer arithmetic and must be equal. Outputs are compared with the model's "
         + "own operators, which round in floating point.",
       ["Layer", "Accumulators", ">Largest difference", ">Output difference", "Unit", ...(noise ? [">SNR"] : [])],
@@ -1121,6 +1122,56 @@
         check.max_abs_difference === 0 ? tag("pass", "equal") : tag("fail", "differ"), count(check.max_abs_difference),
         number(check.output_difference), units[check.output_unit] || check.output_unit,
         ...(noise ? [noise[i] === undefined || noise[i] === null ? MISSING : `${number(noise[i])}${NBSP}dB`] : [])])), true));
+  }
+
+  // Accuracy over settings in a row: a line for each of the series, with a band where dies differ.
+  function curves(title, places, series, chosen, note) {
+    const known = series.flatMap(({ points }) => points.flatMap((p) => [p.y, p.low, p.high]));
+    const floor = Math.max(0, Math.floor(10 * Math.min(...known) - 1e-9) / 10);
+    const left = 46, right = 428, top = 10, bottom = 190;
+    const x = (i) => (places.length === 1 ? (left + right) / 2 : left + 14 + ((right - left - 28) * i) / (places.length - 1));
+    const y = (v) => bottom - ((bottom - top) * (Math.min(Math.max(v, floor), 1) - floor)) / (1 - floor);
+    const path = (points) => points.map(([a, b], i) => `${i ? "L" : "M"}${a.toFixed(1)} ${b.toFixed(1)}`).join("");
+    const ticks = [0, 1, 2, 3, 4].map((i) => floor + ((1 - floor) * i) / 4);
+    const told = series.map(({ name, points }) => `${name}: ${points.map((p, i) => `${places[i]} ${percent(p.y, 2)}`).join(", ")}`);
+    return h("div", { class: "panel curves" }, h("h3", {}, title),
+      s("svg", { viewBox: "0 0 440 226", role: "img", "aria-label": `${title}. ${told.join(". ")}` },
+        ticks.map((v) => [s("line", { class: "grid", x1: left, x2: right, y1: y(v), y2: y(v) }),
+          s("text", { x: left - 6, y: y(v) + 4, "font-size": 11, "text-anchor": "end" }, percent(v, 1))]),
+        places.map((name, i) => s("text", { x: x(i), y: bottom + 18, "font-size": 11, "text-anchor": "middle" }, name)),
+        chosen >= 0 && [s("line", { class: "chosen", x1: x(chosen), x2: x(chosen), y1: top, y2: bottom }),
+          s("text", { x: x(chosen), y: bottom + 32, "font-size": 11, "text-anchor": "middle" }, "the program's")],
+        series.map(({ kind, name, points }) => [
+          s("path", { class: `band ${kind}`, d: `${path([...points.map((p, i) => [x(i), y(p.high)]),
+            ...points.map((p, i) => [x(i), y(p.low)]).reverse()])}Z` }),
+          s("path", { class: `curve ${kind}`, d: path(points.map((p, i) => [x(i), y(p.y)])) }),
+          points.map((p, i) => s("circle", { class: `dot ${kind}`, cx: x(i), cy: y(p.y), r: 3.5 },
+            s("title", {}, `${name}, ${places[i]}: ${percent(p.y, 2)}${p.high > p.low ? ` (${percent(p.low, 2)} to ${percent(p.high, 2)})` : ""}`)))])),
+      h("p", { class: "muted small" }, series.map(({ kind, name }, i) => [i > 0 && " \u00a0 ", h("span", { class: `key ${kind}` }), name]),
+        note && `. ${note}`));
+  }
+
+  function accuracyCurves(accuracy) {
+    const spread = (p, y) => ({ y, low: p.ci95 ? Math.max(p.ci95[0], 0) : y, high: p.ci95 ? Math.min(p.ci95[1], 1) : y });
+    const flat = (y) => ({ y, low: y, high: y });
+    const found = [];
+    const at = accuracy.over_adc_bits.filter((p) => p.ideal !== null);
+    const band = "Bands: where the mean of all dies lies, with 95 % confidence.";
+    if (at.length > 1) {
+      const dies = at.every((p) => p.mean !== null);
+      const most = Math.max(...layers.map((l) => l.adc_bits));
+      found.push(curves("Accuracy against converter bits", at.map((p) => `${p.adc_bits}`), [
+        { kind: "ideal", name: "ideal cells", points: at.map((p) => flat(p.ideal)) },
+        ...(dies ? [{ kind: "dies", name: report.device.name, points: at.map((p) => spread(p, p.mean)) }] : []),
+      ], at.findIndex((p) => p.adc_bits === most), dies && band));
+    }
+    if (accuracy.over_time.length > 1) {
+      found.push(curves("Accuracy after writing", accuracy.over_time.map((p) => (p.age_s > 0 ? span(p.age_s) : "at once")), [
+        ...(accuracy.ideal === null ? [] : [{ kind: "ideal", name: "ideal cells", points: accuracy.over_time.map(() => flat(accuracy.ideal)) }]),
+        { kind: "dies", name: report.device.name, points: accuracy.over_time.map((p) => spread(p, p.mean)) },
+      ], -1, band));
+    }
+    return found.length > 0 && h("div", { class: "columns after" }, found);
   }
 
   const SHARING = {

@@ -248,6 +248,16 @@ class AtAge(msgspec.Struct, frozen=True, kw_only=True):
     ci95: tuple[float, float] | None
 
 
+class AtResolution(msgspec.Struct, frozen=True, kw_only=True):
+    """Accuracy of the program with converters of so many bits: on ideal cells, and die by die."""
+
+    adc_bits: int
+    ideal: float | None
+    values: list[float]
+    mean: float | None
+    ci95: tuple[float, float] | None
+
+
 class CorrectionInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What correcting outputs digitally takes: numbers that are stored, and products and additions an inference."""
 
@@ -280,6 +290,8 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     """Variance of ideal accumulators over the mean square error of the first die's, same inputs; null: no error."""
     over_time: list[AtAge]
     """At each time that was asked for; the first is that of the trials."""
+    over_adc_bits: list[AtResolution]
+    """With converters of other resolutions, where those were asked for."""
     correction: CorrectionInfo | None
     """Of the trials' outputs; null: they are taken as they come."""
 

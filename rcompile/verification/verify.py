@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from rcompile.backends.executor import Engine, Executor
 from rcompile.backends.functional import Functional
 from rcompile.backends.mixed import Mixed
@@ -49,6 +51,8 @@ class Verified:
     engine: str
     trials: tuple[Trials, ...]
     """On dies that are not ideal, for each time at which they were read."""
+    quantized: dict[str, np.ndarray]
+    """Outputs of the quantized model."""
 
 
 def verify_file(
@@ -115,7 +119,7 @@ def verify_file(
             first = not trials
             series = run_trials(placed, die, data, quantized, conditions, advance, calibration, compare=first)
         trials.append(series)
-    return Verified(compiled, data, exact, accuracy, engine.name, tuple(trials))
+    return Verified(compiled, data, exact, accuracy, engine.name, tuple(trials), quantized)
 
 
 def target_of(compiled: Compiled, conditions: Conditions) -> Target:

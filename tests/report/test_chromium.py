@@ -72,6 +72,9 @@ addEventListener("load", () => setTimeout(() => {
     metric.dispatchEvent(new Event("change"));
     found.metrics.push([option.text, all("#bars-chart svg").length]);
   }
+  found.curves = all(".curves").map((panel) => [panel.querySelector("svg").getAttribute("aria-label"),
+    panel.querySelectorAll("path.curve").length, panel.querySelectorAll("circle").length,
+    panel.querySelectorAll("line.chosen").length]);
   const theme = document.getElementById("theme");
   for (const turn of [0, 1, 2]) {
     theme.click();
@@ -114,10 +117,12 @@ def found(tmp_path_factory):
     report = compile_model(
         MODELS / "digits_lenet_int8.onnx",
         data=MODELS / "digits_test.npz",
-        device="ideal?lognormal.sigma=0.1",
+        device="ideal?lognormal.sigma=0.1&power_drift.mean=0.05",
+        at=("1day",),
         trials=2,
         target=resolve_target("isaac", small),
         output=folder / "out",
+        options=Options(adc_curve=(2, 3, 4)),
     )
     return driven(report, folder)
 
@@ -163,6 +168,14 @@ def test_the_filter_leaves_what_it_says(found):
 def test_each_metric_draws_bars(found):
     assert len(found["metrics"]) > 5
     assert all(charts == 1 for _, charts in found["metrics"])
+
+
+def test_accuracy_is_drawn_over_converter_bits_and_over_time(found):
+    (over_bits, *counts), (over_time, *others) = found["curves"]
+    assert over_bits.startswith("Accuracy against converter bits. ideal cells: 2 ")
+    assert counts == [2, 6, 0]  # the program has more bits
+    assert over_time.startswith("Accuracy after writing. ideal cells: at once ")
+    assert others == [2, 4, 0]
 
 
 def test_themes_change_colours(found):
