@@ -334,6 +334,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     verification: Verification
     diagnostics: list[Diagnostic]
 
+    def __repr__(self) -> str:
+        return (
+            f"<report of {self.model.name} on {self.target['name']}: {self.verification.exact.status}, "
+            f"{self.totals.crossbars_used} crossbars, {self.totals.latency_s:.3g} s an inference>"
+        )
+
     def _repr_html_(self) -> str:
         """Return what notebooks show: key figures, and the page's name."""
         from rcompile.report.notebook import summary_html
