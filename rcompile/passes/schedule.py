@@ -53,7 +53,9 @@ def schedule(placed: PlacedProgram, target: Target) -> PlacedProgram:
             stages[index] = replace(first, stop_s=stop, busy_s=busy)
         begun += max(span.stop for span in found.values())
         own = sorted(members)
-        crossbars = max(reading[index] for index in own) if load is None else int(load[:, own].sum(axis=1).max())
+        crossbars = max((reading[index] for index in own if load is None or layers[index].serial), default=0)
+        if load is not None:
+            crossbars = max(crossbars, int(load[:, own].sum(axis=1).max()))
         moved = movement.busy(own)
         paces.append(Pace(crossbars * PS, moved.units * PS, moved.links * PS, moved.chips * PS))
     interval = sum(pace.slowest_s for pace in paces)
