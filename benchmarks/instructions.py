@@ -42,6 +42,7 @@ CASES = (
     ("vgg16", ONE),
     ("vit_b16", ONE),
 )
+CHIPS = {"vgg16": 3, "vit_b16": 2}
 INFERENCES = 5
 
 
@@ -67,7 +68,7 @@ def measure(name: str, objective: Objective) -> Row:
         own = name in OWN
         path = ROOT / "models" / f"{name}.onnx" if own else zoo.write(name, Path(folder))
         options = Options(weightless=not own, verify=False, objective=objective)
-        target = resolve_target("isaac", {"hierarchy.chips": "2"} if name == "vit_b16" else {})
+        target = resolve_target("isaac", {"hierarchy.chips": str(CHIPS.get(name, 1))})
         result = compile_file(path, target, Path(folder) / "program.rcx", options, Trace())
     placed = result.compiled.placed
     start = time.perf_counter()
