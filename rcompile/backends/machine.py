@@ -30,6 +30,9 @@ from rcompile.mapper.topology import fabric_of
 QUEUED = 2
 """Vectors whose partial sums a tile has room for: one is worked on, one arrives."""
 
+SHOWN_TOGETHER = 1000
+"""Vectors after which progress is shown."""
+
 CHIP_LINK = 2
 """Length of the name of a link between chips."""
 
@@ -124,10 +127,18 @@ class Machine:
         stream: that is run.
         inferences: whose inputs come one after the other,
         every_ps: after so many picoseconds each.
+        progress: called with the number of vectors that threads have finished since the last call.
     """
 
-    def __init__(self, stream: InstructionStream, inferences: int, every_ps: int) -> None:
+    def __init__(
+        self,
+        stream: InstructionStream,
+        inferences: int,
+        every_ps: int,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._stream, self._inferences, self._every = stream, inferences, every_ps
+        self._progress, self._unseen = progress, 0
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._number, self._now = count(), 0
         self._fabric = fabric_of(stream.floorplan)
@@ -276,6 +287,10 @@ class Machine:
                 yield port.open, number + 1, f"room in tile {send.tile}, for inputs", consumer
                 self._travel(thread.tile, send.tile, send.bytes, partial(port.arrive, sender, following))
             self._finished[inference] = max(self._finished[inference], self._now)
+            self._unseen += 1
+            if self._unseen == SHOWN_TOGETHER:
+                self._progress(self._unseen)
+                self._unseen = 0
 
     def _vectors(self, thread: Thread) -> Iterator[tuple[int, int]]:
         """Yield what a thread works on: inference and vector."""

@@ -83,9 +83,10 @@ def run_instructions(
             found = Executor(Instructions(stream)).run(feeds, advance)
         expected = Executor(fastest_engine(placed)).run(feeds)
         worst = max(difference(array, expected[name]) for name, array in found.items())
-    with trace.phase("machine"):
-        every = round(placed.interval_s / PS)
-        alone, following = Machine(stream, 1, every).run(), Machine(stream, INFERENCES, every).run()
+    every = round(placed.interval_s / PS)
+    finished = sum(thread.vectors for thread in stream.threads if not thread.reads)
+    with trace.phase("machine", finished * (1 + INFERENCES)) as advance:
+        alone, following = (Machine(stream, count, every, advance).run() for count in (1, INFERENCES))
     return InstructionRun(
         tiles=len({thread.tile for thread in stream.threads}),
         threads=len(stream.threads),
