@@ -98,6 +98,26 @@ class Edge:
         """Vectors of the consumer that need the last one of the producer."""
         return int(np.count_nonzero(self.needed == self.needed[-1])) if self.needed[-1] else 0
 
+    @cached_property
+    def between(self) -> tuple[tuple[int, int], ...]:
+        """What may hold the consumer up between head and tail, however fast both are.
+
+        Each is (vectors of the producer that must be there, vectors of the consumer that then follow); of all of them
+        the corners of their hull.
+        """
+        there, first = np.unique(self.needed, return_index=True)
+        follow = len(self.needed) - first
+        found, pending = [], [(0, len(there) - 1)]
+        while pending:
+            low, high = pending.pop()
+            width, height = there[high] - there[low], follow[high] - follow[low]
+            above = (follow[low : high + 1] - follow[low]) * width - (there[low : high + 1] - there[low]) * height
+            best = low + int(above.argmax())
+            if above[best - low] > 0:
+                found.append((int(there[best]), int(follow[best])))
+                pending += [(low, best), (best, high)]
+        return tuple(sorted(found))
+
     def held(self, copies: int = 1) -> int:
         """Return how many vectors of the producer the consumer needs at a time, of which copies take turns, at most."""
         last = np.minimum(np.arange(len(self.needed)) + copies, len(self.needed)) - 1

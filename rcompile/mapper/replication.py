@@ -152,7 +152,7 @@ def solve_latency(
             p = feed.producer
             delay = [feed.slots(count) * layers[p].cycles for count in counts[p]]
             model.add(start[index] >= start[p] + of(p, delay))
-            model.add(stop[index] >= stop[p] + of(index, [layer.last(feed, count) for count in counts[index]]))
+            model.add(stop[index] >= stop[p] + of(index, [layer.last(feed.tail, count) for count in counts[index]]))
         model.add(end >= stop[index])
     crossbars = [of(i, [layer.crossbars * count for count in counts[i]]) for i, layer in enumerate(layers)]
     model.add(cp_model.LinearExpr.sum(crossbars) <= budget)

@@ -3,7 +3,7 @@
 A layer with r copies takes ceil(vectors / r) vectors one after another, each in some ticks; or longer, where digital
 units or links do not keep pace. It starts when the producers of its input have made what its first vector needs, and
 that has arrived (`ir.edges`: for a convolution a few rows, behind a softmax over all positions everything). It stops
-no earlier than it can take, after its last producer, those of its vectors that need the last thing made there.
+no earlier than it can take those of its vectors that follow, after any that waits for a producer.
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,13 @@ class Feed:
         producer: the other layer.
         head: vectors of it that must be there before the first one of this layer.
         tail: vectors of this layer that need the last one of it.
+        between: how many vectors of it must be there before so many last ones of this layer; see Edge.
     """
 
     producer: int
     head: int
     tail: int
+    between: tuple[tuple[int, int], ...] = ()
 
     def slots(self, copies: int) -> int:
         """Return how many vectors each copy of the producer finishes first; at least one."""
@@ -70,9 +72,9 @@ class Layer:
         """Return how many ticks the busiest copy takes."""
         return self.slots(copies) * self.cycles
 
-    def last(self, feed: Feed, copies: int) -> int:
-        """Return how many ticks it takes the vectors that need the last one of a producer."""
-        return -(-feed.tail // copies) * self.cycles
+    def last(self, vectors: int, copies: int) -> int:
+        """Return how many ticks its last vectors take."""
+        return -(-vectors // copies) * self.cycles
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def layers_of(
     before: dict[int, list[Feed]] = {}
     for edge in program.source.edges:
         if place[edge.producer] < place[edge.consumer]:  # not what a loop carries back
-            before.setdefault(edge.consumer, []).append(Feed(edge.producer, edge.head, edge.tail))
+            before.setdefault(edge.consumer, []).append(Feed(edge.producer, edge.head, edge.tail, edge.between))
     limited = program.rows_at_once < program.crossbar_rows
     turns = [partitions_per_crossbar(program, item) if limited else 1 for item in program.matrices]
     columns = columns or [columns_read(item) for item in program.matrices]
@@ -141,19 +143,24 @@ def spans(layers: Sequence[Layer], copies: Sequence[int], order: Sequence[int]) 
     found: dict[int, Span] = {}
     for index in order:
         layer = layers[index]
-        begun = [first_input(found[f.producer], f, layers[f.producer], copies[f.producer]) for f in layer.feeds]
+        begun = [made(f.slots(copies[f.producer]), found, f, layers, copies) for f in layer.feeds]
         waited = [found[other].stop for other in layer.waits_for]
         start = max([*(at + layer.arrival for at in begun), *waited], default=0)
         lasts = max(layer.busy(copies[index]), layer.least)
-        after = [found[f.producer].stop + layer.arrival + layer.last(f, copies[index]) for f in layer.feeds]
-        stop = max([start + lasts, *after])
+        stop = start + lasts
+        for feed in layer.feeds:
+            stop = max(stop, found[feed.producer].stop + layer.arrival + layer.last(feed.tail, copies[index]))
+            for there, follow in feed.between:
+                at = made(-(-there // copies[feed.producer]), found, feed, layers, copies)
+                stop = max(stop, at + layer.arrival + layer.last(follow, copies[index]))
         found[index] = Span(start, stop)
     return found
 
 
-def first_input(span: Span, feed: Feed, producer: Layer, copies: int) -> int:
-    """Return when a producer has made what a layer starts with: after whole vectors."""
-    return span.start + -(-(span.stop - span.start) * feed.slots(copies) // producer.slots(copies))
+def made(slots: int, found: dict[int, Span], feed: Feed, layers: Sequence[Layer], copies: Sequence[int]) -> int:
+    """Return when each copy of a producer has made so many vectors, evenly over the time that it takes."""
+    span, producer = found[feed.producer], layers[feed.producer]
+    return span.start + -(-(span.stop - span.start) * slots // producer.slots(copies[feed.producer]))
 
 
 def latency(layers: Sequence[Layer], copies: Sequence[int], order: Sequence[int]) -> int:
