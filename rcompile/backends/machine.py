@@ -33,6 +33,9 @@ QUEUED = 2
 SHOWN_TOGETHER = 1000
 """Vectors after which progress is shown."""
 
+LONGEST = 60
+"""Characters of a layer's name in a message."""
+
 CHIP_LINK = 2
 """Length of the name of a link between chips."""
 
@@ -212,7 +215,7 @@ class Machine:
 
     def _why(self, thread: Thread, level: Level, goal: int, what: str, matrix: int) -> str:
         """Say what a thread waits for."""
-        names = [one.name for one in self._matrices]
+        names = [one.name if len(one.name) <= LONGEST else f"...{one.name[-LONGEST:]}" for one in self._matrices]
         where = f"tile {thread.tile} {'reads' if thread.reads else 'finishes'} {names[thread.matrix]}"
         return f"{where} and waits for {what} of {names[matrix]}: {level.value} of {goal} vectors"
 

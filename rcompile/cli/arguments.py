@@ -40,13 +40,15 @@ def parse_dimensions(settings: tuple[str, ...]) -> dict[str, int]:
 
 
 def parse_range(text: str | None, flag: str) -> tuple[int, ...]:
-    """Return the whole numbers FROM:TO, both included; one alone is a range, too."""
-    if text is None:
-        return ()
-    first, _, last = text.partition(":")
-    if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) < int(first):
-        raise UsageError(f"{flag}: '{text}' is not FROM:TO", hint=f"for example {flag} 3:8")
-    return tuple(range(int(first), int(last or first) + 1))
+    """Return whole numbers: FROM:TO, both included, or a list of ranges and numbers."""
+    found: list[int] = []
+    for part in (text or "").split(",") if text is not None else ():
+        first, colon, last = part.partition(":")
+        last = last if colon else first
+        if not first.isdecimal() or not last.isdecimal() or int(last) < int(first):
+            raise UsageError(f"{flag}: '{part}' is no FROM:TO, the lower first", hint=f"for example {flag} 3:8")
+        found += range(int(first), int(last) + 1)
+    return tuple(dict.fromkeys(found))
 
 
 def require_writable(path: Path, flag: str) -> None:

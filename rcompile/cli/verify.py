@@ -75,11 +75,6 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
             calibration=calibration,
             trace=Trace(progress=progress),
         )
-        streams = None
-        if instructions:
-            streams = api.run_streams(
-                program, data=data, samples=exact_samples, seed=seed, trace=Trace(progress=progress)
-            )
     console = human_console(to_stderr=False)
     rounding = sum(not item.lossless for item in found.compiled.placed.program.matrices)
     console.print(
@@ -95,6 +90,10 @@ def verify(  # noqa: PLR0913 - each flag is a parameter
             console.print(f"{name}: {100 * value:.2f} %")
     for series in found.trials:
         console.print(f"{trials_line(resolve_device(device).name, faults, series)}", highlight=False)
-    if streams is not None:
+    if instructions:
+        with limits_of(threads, memory), RichProgress() as progress:
+            streams = api.run_streams(
+                program, data=data, samples=exact_samples, seed=seed, trace=Trace(progress=progress)
+            )
         print_streams(streams, console)
     return 0

@@ -238,10 +238,23 @@ def resized(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:
     if odd or mode not in TAPS or len(read) != len(shape):
         return (None,) * len(read)
     margin = GRID + TAPS[mode]
+    if mode == "nearest" and copies_elements(node, read, shape):
+        margin = 0
     return tuple(
         Along(axis) if size == wanted else Along(axis, size, -margin * wanted, margin * wanted, wanted)
         for axis, (size, wanted) in enumerate(zip(read, shape, strict=True))
     )
+
+
+def copies_elements(node: Node, read: Shape, shape: Shape) -> bool:
+    """Tell whether each element is copied a whole number of times, side by side: index i stems from i // times."""
+    places = node.text("coordinate_transformation_mode", "half_pixel"), node.text("nearest_mode", "round_prefer_floor")
+    plain = node.is_a("Upsample") or places in {
+        ("asymmetric", "floor"),
+        ("half_pixel", "round_prefer_floor"),
+        ("pytorch_half_pixel", "round_prefer_floor"),
+    }
+    return plain and all(wanted % size == 0 for size, wanted in zip(read, shape, strict=True))
 
 
 def depth_to_space(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:

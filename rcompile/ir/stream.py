@@ -229,10 +229,9 @@ class InstructionStream:
         for thread in self.threads:
             tiles[thread.tile].append(thread)
         name = self.placed.program.source.name
-        yield (
-            f"instruction stream {name}: {len(tiles)} tiles, {len(self.threads)} threads, "
-            f"{self.instructions} instructions an inference"
-        )
+        count = "1 tile" if len(tiles) == 1 else f"{len(tiles)} tiles"
+        total = f"{len(self.threads)} threads, {self.instructions} instructions an inference"
+        yield f"instruction stream {name}: {count}, {total}"
         for tile, threads in sorted(tiles.items()):
             chip, layer, row, column = self.floorplan.position(tile)
             above = f" layer {layer}" if self.floorplan.mesh_layers > 1 else ""
@@ -241,7 +240,8 @@ class InstructionStream:
                 item = self.placed.program.matrices[thread.matrix]
                 copy = f" copy {thread.replica} of {item.replicas}" if item.replicas > 1 else ""
                 what = "read" if thread.reads else "finish"
-                yield f"  {what} {item.matrix.name}{copy}, {thread.vectors} times"
+                times = "once" if thread.vectors == 1 else f"{thread.vectors} times"
+                yield f"  {what} {item.matrix.name}{copy}, {times}"
                 for instruction in thread.body:
                     yield f"    {self.text(instruction, item)}"
 

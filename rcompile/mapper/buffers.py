@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rcompile.ir.crossbar import CrossbarProgram
-from rcompile.ir.edges import Edge
 from rcompile.ir.placed import PlacedProgram, Stage
 from rcompile.mapper.traffic import Spread
 
@@ -37,31 +36,36 @@ def vectors_waiting(placed: PlacedProgram) -> list[int]:
 def least_room(program: CrossbarProgram) -> list[int]:
     """Return for how many vectors there must be room, for each edge, so that layers never wait for each other.
 
-    A consumer that also waits for a longer way from the same producer holds what comes the short way, until the
-    producer has made what the long way needs.
+    Where a long and a short way lead from one layer to another, what comes the short way waits until the first one
+    has made what the long way needs. The short way must take all that can be made of that: if it were held up, so
+    would be the first layer, and with it the long way.
     """
     edges = program.source.edges
-    into: dict[int, list[Edge]] = {}
-    for edge in edges:
+    into: dict[int, list[int]] = {}
+    for number, edge in enumerate(edges):
         if edge.producer < edge.consumer:
-            into.setdefault(edge.consumer, []).append(edge)
+            into.setdefault(edge.consumer, []).append(number)
     found = [edge.held(program.matrices[edge.consumer].replicas) for edge in edges]
-    for producer, item in enumerate(program.matrices):
-        out = {e.consumer: number for number, e in enumerate(edges) if e.producer == producer < e.consumer}
-        if len(out) < 2:
+    for first, item in enumerate(program.matrices):
+        if sum(edge.producer == first < edge.consumer for edge in edges) < 2:
             continue
-        needed = {producer: np.arange(1, item.matrix.vectors + 1)}  # of its vectors, for each vector of another layer
-        for consumer in range(producer + 1, max(out) + 1):
-            ways = [
-                np.where(edge.needed > 0, needed[edge.producer][np.maximum(edge.needed - 1, 0)], 0)
-                for edge in into.get(consumer, ())
-                if edge.producer in needed
-            ]
-            if ways:
-                needed[consumer] = np.maximum.reduce(ways)
-        for consumer, number in out.items():
-            found[number] = max(found[number], int((needed[consumer] - edges[number].finished).max()))
+        needed = {first: np.arange(1, item.matrix.vectors + 1)}  # of its vectors, for each vector of another layer
+        for consumer in range(first + 1, len(program.matrices)):
+            own = [number for number in into.get(consumer, ()) if edges[number].producer in needed]
+            if not own:
+                continue
+            ways = [through(needed[edges[number].producer], edges[number].needed) for number in own]
+            needed[consumer] = longest = np.maximum.accumulate(np.maximum.reduce(ways))
+            for number, way in zip(own, ways, strict=True):
+                if (way < longest).any():
+                    made = np.searchsorted(needed[edges[number].producer], longest, side="right")
+                    found[number] = max(found[number], int((made - edges[number].finished).max()))
     return found
+
+
+def through(needed: NDArray[np.int64], vectors: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many of a layer's vectors so many first ones of another layer need, none for none."""
+    return np.where(vectors > 0, needed[np.maximum(vectors - 1, 0)], 0)
 
 
 def waiting_bytes(placed: PlacedProgram, spreads: Sequence[Spread]) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rcompile.errors import UnsupportedError
+from rcompile.errors import UsageError
 from rcompile.ir.placed import PlacedProgram
 from rcompile.ir.stream import (
     Finish,
@@ -19,7 +19,7 @@ from rcompile.ir.stream import (
     Sums,
     Thread,
 )
-from rcompile.mapper.buffers import vectors_waiting
+from rcompile.mapper.buffers import least_room, vectors_waiting
 from rcompile.mapper.clock import PS, Clock
 from rcompile.mapper.movement import lasting
 from rcompile.mapper.reads import columns_converted, reads_of
@@ -32,14 +32,13 @@ def emit(placed: PlacedProgram, target: Target) -> InstructionStream:
     """Return what each tile does for an inference.
 
     Raises:
-        UnsupportedError: the program runs in rounds.
+        UsageError: the program runs in rounds.
     """
     rounds = placed.floorplan.round_count
     if rounds > 1:
-        raise UnsupportedError(
+        raise UsageError(
             f"the program runs in {rounds} rounds: instruction streams are of programs that stay on the chip",
-            at=placed.program.source.origin,
-            hint="more chips or tiles (--set hierarchy.chips=N, hierarchy.mesh_rows=N), or --fit",
+            hint="compile it for more chips or tiles (--set hierarchy.chips=N, hierarchy.mesh_rows=N), or --fit",
         )
     noc = target.noc
     return InstructionStream(
@@ -67,7 +66,7 @@ class Emission:
         self._layers = layers_in_ps(self._program, Clock.of(target), columns_converted(placed))
         self._reads = reads_of(placed, self._layers)
         self._spreads = spreads(self._program, placed.places, placed.floorplan.crossbars_per_tile)
-        self._waiting = vectors_waiting(placed)
+        self._waiting, self._least = vectors_waiting(placed), least_room(self._program)
 
     def threads(self) -> list[Thread]:
         """Return all threads."""
@@ -123,11 +122,27 @@ class Emission:
         found: list[Instruction] = []
         for number, edge in enumerate(self._program.source.edges):
             if edge.consumer == index:
-                room = self._waiting[number]
-                share = self._share(number, tile)
-                each = edge.bytes / self._program.matrices[edge.producer].matrix.vectors
-                found.append(Receive(number, room, room * each * share))
+                wanted, least = self._waiting[number], self._least[number]
+                room = least + int((wanted - least) * self._roominess(tile))
+                found.append(Receive(number, room, room * self._bytes_each(number, tile)))
         return found
+
+    def _roominess(self, tile: int) -> float:
+        """Return how much of the room that the schedule asks for, above what there must be, a tile has; 0 to 1."""
+        buffer = self._target.tile.buffer_bytes
+        least, wanted = 0.0, 0.0
+        for number, edge in enumerate(self._program.source.edges):
+            if tile in self._spreads[edge.consumer].tiles:
+                each = self._bytes_each(number, tile)
+                least, wanted = least + self._least[number] * each, wanted + self._waiting[number] * each
+        if not buffer or wanted <= buffer:
+            return 1.0
+        return max(0.0, (buffer - least) / (wanted - least)) if wanted > least else 0.0
+
+    def _bytes_each(self, edge: int, tile: int) -> float:
+        """Return the bytes that a tile is sent of a vector of an edge."""
+        flow = self._program.source.edges[edge]
+        return flow.bytes / self._program.matrices[flow.producer].matrix.vectors * self._share(edge, tile)
 
     def _sends(self, index: int, share: float) -> list[Instruction]:
         """Return where outputs go, of which a vector is a share of all."""

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rcompile.report.drivers import drivers
-from rcompile.report.schema import LayerInfo, Report
+from rcompile.report.schema import Accuracy, LayerInfo, Report
 from rcompile.report.words import adc_text, age, dies, plural, si
 from rcompile.toml_file import GIVEN
 from rcompile.verification.instructions import InstructionRun
@@ -233,7 +233,7 @@ def print_trials(report: Report, console: Console) -> None:
     accuracy = report.verification.accuracy
     if accuracy is None or not accuracy.trials:
         return
-    metric = "top-1" if accuracy.metric == "top1" else "same top-1 as onnxruntime"
+    metric = metric_of(accuracy)
     faults = report.mapping.faults
     for found in accuracy.over_time:
         series = Trials(tuple(found.values), report.seed, (), found.age_s)
@@ -241,19 +241,23 @@ def print_trials(report: Report, console: Console) -> None:
         console.print(f"{metric} {escape(line)}", highlight=False)
 
 
+def metric_of(accuracy: Accuracy) -> str:
+    """Say what is measured."""
+    return "top-1" if accuracy.metric == "top1" else "same top-1 as onnxruntime"
+
+
 def print_curve(report: Report, console: Console) -> None:
     """Print the accuracy with other converters."""
     accuracy = report.verification.accuracy
-    for at in [] if accuracy is None else accuracy.over_adc_bits:
+    if accuracy is None:
+        return
+    for at in accuracy.over_adc_bits:
         on_dies = "" if at.mean is None else f", on {report.device['name']} {100 * at.mean:.2f} %"
-        spread = (
-            "" if at.ci95 is None else f" (95 %: {100 * max(at.ci95[0], 0):.2f} to {100 * min(at.ci95[1], 1):.2f} %)"
-        )
+        low, high = at.ci95 or (0.0, 0.0)
+        spread = "" if at.ci95 is None else f" (95 %: {100 * max(low, 0):.2f} to {100 * min(high, 1):.2f} %)"
         ideal = "no metric" if at.ideal is None else f"{100 * at.ideal:.2f} %"
-        console.print(
-            f"with converters of {plural(at.adc_bits, 'bit')}: {ideal} on ideal cells{escape(on_dies)}{spread}",
-            highlight=False,
-        )
+        what = f"{metric_of(accuracy)} with converters of {plural(at.adc_bits, 'bit')}"
+        console.print(f"{what}: {ideal} on ideal cells{escape(on_dies)}{spread}", highlight=False)
 
 
 def trials_line(device: str, faults: object, series: Trials) -> str:
@@ -272,10 +276,12 @@ def trials_line(device: str, faults: object, series: Trials) -> str:
 def print_streams(run: InstructionRun, console: Console) -> None:
     """Print what running a program's instruction streams showed."""
     compared = f"outputs equal the program's on {plural(run.samples, 'sample')}"
+    verdict = "[bold green]PASS[/] "
     if not run.samples:
-        compared = "executing one sample takes too long: outputs not compared"
+        verdict = "[yellow]outputs not compared[/]: one sample takes long (--exact-samples 1 does it all the same); "
+        compared = "the clock alone"
     console.print(
-        f"[bold green]PASS[/] instructions: {run.instructions:,} an inference in {plural(run.threads, 'thread')} of "
+        f"{verdict}instructions: {run.instructions:,} an inference in {plural(run.threads, 'thread')} of "
         f"{plural(run.tiles, 'tile')}; {compared}; no thread waits for ever",
         highlight=False,
     )
@@ -283,12 +289,13 @@ def print_streams(run: InstructionRun, console: Console) -> None:
         ("latency", run.latency_s, run.planned_latency_s),
         ("interval", run.interval_s, run.planned_interval_s),
     ):
-        off = 100 * (found / planned - 1)
+        off = round(100 * (found / planned - 1), 2) + 0.0  # no minus zero
         console.print(
             f"{name} on the machine: {si(found, 's')}, of the schedule: {si(planned, 's')} ({off:+.2f} %)",
             highlight=False,
         )
-    console.print(f"inputs that waited in the fullest tile: {si(run.held_bytes, 'B')}", highlight=False)
+    over = f", more than its buffer of {si(run.buffer_bytes, 'B')} holds" if run.overflows else ""
+    console.print(f"inputs that waited in the fullest tile: {si(run.held_bytes, 'B')}{over}", highlight=False)
 
 
 def rounded(layers: int) -> str:

@@ -1140,7 +1140,7 @@
           s("text", { x: left - 6, y: y(v) + 4, "font-size": 11, "text-anchor": "end" }, percent(v, 1))]),
         places.map((name, i) => s("text", { x: x(i), y: bottom + 18, "font-size": 11, "text-anchor": "middle" }, name)),
         chosen >= 0 && [s("line", { class: "chosen", x1: x(chosen), x2: x(chosen), y1: top, y2: bottom }),
-          s("text", { x: x(chosen), y: bottom + 32, "font-size": 11, "text-anchor": "middle" }, "the program's")],
+          s("text", { x: x(chosen), y: bottom + 32, "font-size": 11, "text-anchor": "middle" }, "as compiled")],
         series.map(({ kind, name, points }) => [
           s("path", { class: `band ${kind}`, d: `${path([...points.map((p, i) => [x(i), y(p.high)]),
             ...points.map((p, i) => [x(i), y(p.low)]).reverse()])}Z` }),
@@ -1155,18 +1155,19 @@
     const spread = (p, y) => ({ y, low: p.ci95 ? Math.max(p.ci95[0], 0) : y, high: p.ci95 ? Math.min(p.ci95[1], 1) : y });
     const flat = (y) => ({ y, low: y, high: y });
     const found = [];
+    const measured = accuracy.metric === "top1" ? "Accuracy" : "Agreement with onnxruntime";
     const at = accuracy.over_adc_bits.filter((p) => p.ideal !== null);
     const band = "Bands: where the mean of all dies lies, with 95 % confidence.";
-    if (at.length > 1) {
+    if (at.length > 0) {
       const dies = at.every((p) => p.mean !== null);
       const most = Math.max(...layers.map((l) => l.adc_bits));
-      found.push(curves("Accuracy against converter bits", at.map((p) => `${p.adc_bits}`), [
+      found.push(curves(`${measured} against converter bits`, at.map((p) => `${p.adc_bits}`), [
         { kind: "ideal", name: "ideal cells", points: at.map((p) => flat(p.ideal)) },
         ...(dies ? [{ kind: "dies", name: report.device.name, points: at.map((p) => spread(p, p.mean)) }] : []),
       ], at.findIndex((p) => p.adc_bits === most), dies && band));
     }
     if (accuracy.over_time.length > 1) {
-      found.push(curves("Accuracy after writing", accuracy.over_time.map((p) => (p.age_s > 0 ? span(p.age_s) : "at once")), [
+      found.push(curves(`${measured} after writing`, accuracy.over_time.map((p) => (p.age_s > 0 ? span(p.age_s) : "at once")), [
         ...(accuracy.ideal === null ? [] : [{ kind: "ideal", name: "ideal cells", points: accuracy.over_time.map(() => flat(accuracy.ideal)) }]),
         { kind: "dies", name: report.device.name, points: accuracy.over_time.map((p) => spread(p, p.mean)) },
       ], -1, band));

@@ -337,7 +337,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return (
             f"<report of {self.model.name} on {self.target['name']}: {self.verification.exact.status}, "
-            f"{self.totals.crossbars_used} crossbars, {self.totals.latency_s:.3g} s an inference>"
+            f"{self.totals.crossbars_used} crossbars, latency {self.totals.latency_s:.3g} s>"
         )
 
     def _repr_html_(self) -> str:

@@ -34,6 +34,7 @@ class InstructionRun:
         planned_latency_s: of the schedule.
         planned_interval_s: of the schedule.
         held_bytes: of inputs that waited in the fullest tile.
+        buffer_bytes: of a tile; 0: not known.
         stuck: what threads wait for that never comes; empty: no deadlock.
     """
 
@@ -47,6 +48,7 @@ class InstructionRun:
     planned_latency_s: float
     planned_interval_s: float
     held_bytes: float
+    buffer_bytes: int
     stuck: tuple[str, ...]
 
     @property
@@ -54,10 +56,16 @@ class InstructionRun:
         """Whether outputs are equal and every thread comes to its end."""
         return self.outputs == 0 and not self.stuck
 
+    @property
+    def overflows(self) -> bool:
+        """Whether more waited in a tile than it has room for."""
+        return 0 < self.buffer_bytes < self.held_bytes
+
     def failure(self) -> str:
         """Say what is wrong."""
         if self.stuck:
-            return f"{len(self.stuck)} threads wait for ever: {'; '.join(self.stuck[:3])}"
+            others = f", and {len(self.stuck) - 1} more threads wait" if len(self.stuck) > 1 else ""
+            return f"they stop for ever: {self.stuck[0]}{others}"
         return f"their outputs differ from the program's by up to {self.outputs:.3g}"
 
 
@@ -74,8 +82,9 @@ def run_instructions(
         trace: where to record phases.
     """
     stream = trace.run(emit, placed, target)
-    samples = min(samples or affordable_samples(placed, data.samples), data.samples)
-    samples = 0 if cell_reads(placed) > CELL_READS else samples
+    if not samples and cell_reads(placed) <= CELL_READS:
+        samples = affordable_samples(placed, data.samples)
+    samples = min(samples, data.samples)
     worst = 0.0
     if samples:
         feeds = {name: array[:samples] for name, array in data.inputs.items()}
@@ -98,5 +107,6 @@ def run_instructions(
         planned_latency_s=max(stage.stop_s for stage in placed.stages),
         planned_interval_s=placed.interval_s,
         held_bytes=max(following.held_bytes.values(), default=0.0),
+        buffer_bytes=target.tile.buffer_bytes,
         stuck=following.stuck,
     )

@@ -14,7 +14,7 @@ from rcompile.backends.instructions import Instructions
 from rcompile.backends.machine import Machine
 from rcompile.backends.reference import Reference
 from rcompile.cli.app import app
-from rcompile.errors import InternalError, UnsupportedError
+from rcompile.errors import InternalError, UsageError
 from rcompile.ir.stream import Finish, InstructionStream, Mvm, Receive, ReceiveSums, Send, SendSums
 from rcompile.mapper.buffers import least_room
 from rcompile.mapper.clock import PS
@@ -127,6 +127,45 @@ def test_a_shortcut_has_the_room_that_the_long_way_takes(tmp_path):
     assert "tile 0 finishes a and waits for room in tile 0, for inputs of y: 51 of 52 vectors" in run(short, 1).stuck
 
 
+def test_a_small_buffer_leaves_less_room_but_what_there_must_be(tmp_path):
+    def rooms(buffer):
+        stream = stream_of(tmp_path, residual(tmp_path), **{"tile.buffer_bytes": str(buffer)})
+        assert run(stream, 3).stuck == ()
+        return [(r.edge, r.room, r.bytes) for t in stream.threads for r in t.body if isinstance(r, Receive)], stream
+
+    wanted, stream = rooms(65536)
+    least = least_room(stream.placed.program)
+    total = sum(size for _, _, size in wanted)
+    assert total <= max(stream.placed.waiting_bytes)
+    smaller, _ = rooms(int(total) - 20)
+    assert sum(size for _, _, size in smaller) <= total - 20
+    smallest, _ = rooms(1)
+    assert [room for _, room, _ in smallest] == [least[edge] for edge, _, _ in smallest]
+
+
+def ladder(tmp_path):
+    """Convolutions of which each adds what some of those before it made: many ways of many lengths."""
+    m = GraphMaker(2)
+    read = "x"
+    for number in range(6):
+        m.add("Conv", [read, m.weight(f"w{number}", 4, 4, 3, 3)], f"c{number}", pads=[1, 1, 1, 1])
+        read = f"c{number}"
+        for back in (2, 3):
+            if number >= back:
+                read = m.add("Add", [read, f"c{number - back}"], f"s{number}.{back}")
+    onnx.save(m.model({"x": ["N", 4, 10, 10]}, {read: ["N", 4, 10, 10]}), tmp_path / "ladder.onnx")
+    return tmp_path / "ladder.onnx"
+
+
+@pytest.mark.parametrize("objective", [Objective.CROSSBARS, Objective.THROUGHPUT])
+@pytest.mark.parametrize("network", [residual, ladder])
+def test_the_least_room_is_enough(tmp_path, network, objective):
+    stream = stream_of(tmp_path, network(tmp_path), "isaac", objective, **{"tile.buffer_bytes": "1"})
+    found = run(stream, 3)
+    assert found.stuck == ()
+    assert sum(found.held_bytes.values()) > 1
+
+
 def with_room(stream, edge, room):
     def changed(one):
         return replace(one, room=room) if isinstance(one, Receive) and one.edge == edge else one
@@ -209,7 +248,7 @@ def test_sums_that_nobody_receives_or_sends_are_no_numbers(tmp_path):
 
 def test_rounds_are_refused(tmp_path):
     changes = {**SMALL, "hierarchy.mesh_rows": "3", "hierarchy.mesh_columns": "3"}
-    with pytest.raises(UnsupportedError, match=r"the program runs in 2 rounds: instruction streams are of programs"):
+    with pytest.raises(UsageError, match=r"the program runs in 2 rounds: instruction streams are of programs"):
         stream_of(tmp_path, LENET, "classroom", rounds=2, **changes)
 
 
@@ -225,4 +264,4 @@ def test_the_command_line_shows_both_and_writes_the_text(tmp_path, capsys, monke
     assert "interval on the machine: 12.8 us, of the schedule: 12.8 us (+0.00 %)" in shown
     assert app(["export", "out", "--instructions", "s.txt"], result_action="return_value") == 0
     text = (tmp_path / "s.txt").read_text()
-    assert text.startswith("instruction stream small: 1 tiles, 6 threads, 296 instructions an inference\ntile 0 at")
+    assert text.startswith("instruction stream small: 1 tile, 6 threads, 296 instructions an inference\ntile 0 at")

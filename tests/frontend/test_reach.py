@@ -125,7 +125,26 @@ BETWEEN = {
         lambda m, x: m.add("Pad", [x, constant(m, "p", 0, 0, 1, 0, 0, 0, 1, 0)], "t", mode="reflect"),
         8 * 7 + 3,
     ),
-    "Resize": (lambda m, x: m.add("Resize", [x, "", m.constant("s", np.float32([1, 1, 2, 2]))], "t"), 8 * 3 + 4),
+    "Resize": (lambda m, x: m.add("Resize", [x, "", m.constant("s", np.float32([1, 1, 2, 2]))], "t"), 8 * 1 + 2),
+    "Resize threefold": (
+        lambda m, x: m.add(
+            "Resize",
+            [x, "", m.constant("s", np.float32([1, 1, 3, 3]))],
+            "t",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        ),
+        1,
+    ),
+    "Resize aligned": (
+        lambda m, x: m.add(
+            "Resize",
+            [x, "", m.constant("s", np.float32([1, 1, 2, 2]))],
+            "t",
+            coordinate_transformation_mode="align_corners",
+        ),
+        8 * 3 + 4,
+    ),
     "Resize linear": (
         lambda m, x: m.add("Resize", [x, "", m.constant("s", np.float32([1, 1, 2, 2]))], "t", mode="linear"),
         8 * 3 + 4,

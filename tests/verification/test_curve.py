@@ -44,7 +44,7 @@ def test_each_point_is_what_compiling_for_it_gives(tmp_path, name, target):
 
 def test_ideal_cells_have_no_dies(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    words = [str(MODELS / "digits_mlp.onnx"), "--data", str(DATA), "--adc-curve", "4:5", "--json", "r.json", "-q"]
+    words = [str(MODELS / "digits_mlp.onnx"), "--data", str(DATA), "--adc-curve", "4,5:5", "--json", "r.json", "-q"]
     assert app(words, result_action="return_value") == 0
     shown = " ".join(capsys.readouterr().err.split())
     points = json.loads((tmp_path / "r.json").read_text())["verification"]["accuracy"]["over_adc_bits"]
@@ -52,14 +52,14 @@ def test_ideal_cells_have_no_dies(tmp_path, capsys, monkeypatch):
         (4, [], None, None),
         (5, [], None, None),
     ]
-    assert f"with converters of 5 bits: {100 * points[1]['ideal']:.2f} % on ideal cells" in shown
+    assert f"top-1 with converters of 5 bits: {100 * points[1]['ideal']:.2f} % on ideal cells" in shown
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("8:3", "--adc-curve: '8:3' is not FROM:TO"),
-        ("a:b", "--adc-curve: 'a:b' is not FROM:TO"),
+        ("8:3", "--adc-curve: '8:3' is no FROM:TO, the lower first"),
+        ("a:b", "--adc-curve: 'a:b' is no FROM:TO, the lower first"),
         ("0:3", "adc_curve must be a whole number from 1 to 24, is 0"),
         ("20:25", "adc_curve must be a whole number from 1 to 24, is 25"),
     ],
