@@ -13,6 +13,7 @@ from rcompile.devices import IDEAL, Device
 from rcompile.errors import UsageError, VerificationFailed
 from rcompile.ir import container
 from rcompile.ir.container import Compiled
+from rcompile.ir.graph import Graph
 from rcompile.options import Options
 from rcompile.passes.emit import emit
 from rcompile.pipeline import Trace
@@ -26,7 +27,7 @@ from rcompile.report.schema import Report, to_json
 from rcompile.report.trace import to_trace
 from rcompile.targets import Target, resolve_target
 from rcompile.targets.schema import from_dict
-from rcompile.verification.data import random_data
+from rcompile.verification.data import DataSet, random_data
 from rcompile.verification.instructions import InstructionRun, run_instructions
 from rcompile.verification.trials import conditions_of
 from rcompile.verification.verify import Verified, reference_of, verify_file
@@ -194,8 +195,7 @@ def verify(  # noqa: PLR0913 - as many as the command line has
     )
     conditions.require_samples(given=calibration is not None)
     path = program_file(Path(program))
-    graph, matrices = reference_of(container.load(path))
-    samples = data_for(graph, Path(data) if data else None) or random_data(graph, seed, None, matrices.macs)
+    graph, samples = graph_and_samples(container.load(path), data, seed)
     found = verify_file(
         path,
         samples,
@@ -238,8 +238,7 @@ def run_streams(
         True
     """
     compiled = load_program(program)
-    graph, matrices = reference_of(compiled)
-    chosen = data_for(graph, Path(data) if data else None) or random_data(graph, seed, None, matrices.macs)
+    _, chosen = graph_and_samples(compiled, data, seed)
     found = run_instructions(compiled.placed, from_dict(compiled.target), chosen, samples, trace or Trace())
     if not found.passed:
         raise VerificationFailed(f"the instruction streams do not do what the program does: {found.failure()}")
@@ -305,6 +304,12 @@ def export_graph(folder: str | Path, path: str | Path) -> None:
     """
     report = read_report(Path(folder))
     write_whole(Path(path), graph_view(load_program(folder).placed.program.source, report))
+
+
+def graph_and_samples(compiled: Compiled, data: str | Path | None, seed: int) -> tuple[Graph, DataSet]:
+    """Return the model that a program implements, and the samples to run it on: those named, else random ones."""
+    graph, matrices = reference_of(compiled)
+    return graph, data_for(graph, Path(data) if data else None) or random_data(graph, seed, None, matrices.macs)
 
 
 def program_file(path: Path) -> Path:

@@ -165,6 +165,8 @@ class Machine:
                     for tile in one.tiles:
                         self._sums[thread.matrix, thread.replica, one.sums, tile] = Level(self)
         self._finished = [0] * inferences
+        # by the identity of its steps: each thread, and what it waits for
+        self._doing: dict[int, Thread] = {}
         self._waits: dict[int, tuple[Thread, Level, int, str, int]] = {}
 
     def run(self) -> Run:
@@ -172,7 +174,6 @@ class Machine:
         for thread in self._stream.threads:
             if not thread.reads:
                 self._next[thread.matrix][thread.replica, thread.tile] = thread.replica
-        self._doing: dict[int, Thread] = {}
         for thread in self._stream.threads:
             steps = self._reading(thread) if thread.reads else self._finishing(thread)
             self._doing[id(steps)] = thread

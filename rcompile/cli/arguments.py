@@ -41,8 +41,10 @@ def parse_dimensions(settings: tuple[str, ...]) -> dict[str, int]:
 
 def parse_range(text: str | None, flag: str) -> tuple[int, ...]:
     """Return whole numbers: FROM:TO, both included, or a list of ranges and numbers."""
+    if text is None:
+        return ()
     found: list[int] = []
-    for part in (text or "").split(",") if text is not None else ():
+    for part in text.split(","):
         first, colon, last = part.partition(":")
         last = last if colon else first
         if not first.isdecimal() or not last.isdecimal() or int(last) < int(first):

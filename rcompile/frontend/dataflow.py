@@ -1,11 +1,11 @@
 """Which matrix's output reaches which matrix's input, how many bytes, and what of it each vector needs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 from rcompile.frontend.matrix_operator import static_shape
-from rcompile.frontend.reach import Reach, composed, joined, same, shape_of, through, window_reach
+from rcompile.frontend.reach import Reach, composed, joined, same, shape_of, shifted, through, window_reach
 from rcompile.ir.edges import Along, Edge
 from rcompile.ir.graph import Graph, Node
 from rcompile.ir.matrix import Matrix
@@ -90,7 +90,7 @@ class Flow:
                     index = self._made_by[name]
                     self._home[index] = graph, times
                     rank = len(shape_of(name, graph) or ())
-                    self.sources[name] = {index: Source(tuple(Along(axis) for axis in range(rank)) or None)}
+                    self.sources[name] = {index: Source(same(rank) or None)}
                 else:
                     self.sources[name] = found
 
@@ -144,8 +144,7 @@ class Flow:
         along = tuple(final[axis] for axis in axes)
         if times == 1:
             return made, read, along
-        moved = (None if a is None else replace(a, axis=a.axis + 1) for a in along)
-        return (times, *made), (times, *read), (Along(0), *moved)
+        return (times, *made), (times, *read), (Along(0), *shifted(along, 1))
 
 
 def merge(found: Sources, more: Sources) -> None:
@@ -185,8 +184,7 @@ def last_reach(matrix: Matrix, rank: int) -> Reach:
     """Return what of the axes of its input tensor, of some rank, a matrix's vectors need."""
     if matrix.window is None:
         return (*same(rank - 1), None)
-    moved = (Along(a.axis + 1, a.step, a.first, a.last, a.per) for a in window_reach(matrix.window))
-    return (Along(0), None, *moved)
+    return (Along(0), None, *shifted(window_reach(matrix.window), 1))
 
 
 def sizes_of(graph: Graph) -> dict[str, int]:

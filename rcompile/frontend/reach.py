@@ -3,7 +3,8 @@
 What is not listed here needs everything that it reads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from dataclasses import replace
 from math import prod
 
 from rcompile.frontend.conv import window_of
@@ -50,12 +51,12 @@ def through(node: Node, graph: Graph, position: int) -> Reach:
     assert shape is not None
     if node.is_a(*ELEMENTWISE, domains=QUANTIZATION_DOMAINS):
         return aligned(read, shape)
-    if position:
-        return everything if not node.is_a("Concat", "MatMul") else MORE_INPUTS[node.op_type](node, graph, read, shape)
-    if node.is_a(*FIRST_ONLY, domains=QUANTIZATION_DOMAINS):
+    if not position and node.is_a(*FIRST_ONLY, domains=QUANTIZATION_DOMAINS):
         return same(len(read))
-    rule = RULES.get(node.op_type) if node.is_a(node.op_type, domains=QUANTIZATION_DOMAINS) else None
-    return rule(node, graph, read, shape) if rule is not None else everything
+    rule = (MORE_INPUTS if position else RULES).get(node.op_type)
+    if rule is None or node.domain not in QUANTIZATION_DOMAINS:
+        return everything
+    return rule(node, graph, read, shape)
 
 
 def shape_of(name: str, graph: Graph) -> Shape | None:
@@ -83,6 +84,16 @@ def same(rank: int) -> Reach:
     return tuple(Along(axis) for axis in range(rank))
 
 
+def shifted(reach: Reach, by: int) -> Reach:
+    """Return what axes further on need."""
+    return tuple(None if along is None else replace(along, axis=along.axis + by) for along in reach)
+
+
+def all_along(axes: Container[int], rank: int) -> Reach:
+    """Return that everything along some axes is needed, and on the others each index needs its own."""
+    return tuple(None if axis in axes else Along(axis) for axis in range(rank))
+
+
 def aligned(read: Shape, shape: Shape) -> Reach:
     """Return what broadcasting needs: axes are aligned at the last one."""
     shift = len(shape) - len(read)
@@ -92,7 +103,7 @@ def aligned(read: Shape, shape: Shape) -> Reach:
     )
 
 
-def window_reach(window: Window) -> tuple[Along, ...]:
+def window_reach(window: Window) -> Reach:
     """Return what of its spatial axes a window's positions need, along spatial axes."""
     return tuple(
         Along(axis, step, -begin, (kernel - 1) * dilation - begin, spacing)
@@ -104,8 +115,7 @@ def window_reach(window: Window) -> tuple[Along, ...]:
 
 def spatial(window: Window, *, channels: bool) -> Reach:
     """Return what a window needs of (samples, channels, ...); of all channels, or of its own."""
-    moved = (Along(a.axis + 2, a.step, a.first, a.last, a.per) for a in window_reach(window))
-    return (Along(0), Along(1) if channels else None, *moved)
+    return (Along(0), Along(1) if channels else None, *shifted(window_reach(window), 2))
 
 
 def convolution(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:
@@ -129,13 +139,13 @@ def pooling(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:
 def of_channels(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:
     """Return what normalization over channels needs."""
     del node, graph, shape
-    return tuple(None if axis == 1 else Along(axis) for axis in range(len(read)))
+    return all_along([1], len(read))
 
 
 def over_positions(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:
     """Return what a summary over positions needs: its sample, and its channel."""
     del node, graph, shape
-    return tuple(Along(axis) if axis < 2 else None for axis in range(len(read)))
+    return all_along(range(2, len(read)), len(read))
 
 
 def over_axis(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:
@@ -143,8 +153,7 @@ def over_axis(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:
     del shape
     alone = node.is_a("Softmax", "LogSoftmax", "Hardmax") and graph.opsets.get("", 1) >= 13
     axis = node.integer("axis", -1 if alone or node.op_type == "LayerNormalization" else 1) % len(read)
-    last = axis + 1 if alone else len(read)
-    return tuple(None if axis <= number < last else Along(number) for number in range(len(read)))
+    return all_along(range(axis, axis + 1 if alone else len(read)), len(read))
 
 
 def reduced(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:
@@ -161,15 +170,13 @@ def reduced(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:
 def concatenated(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:
     """Return what joining along an axis needs: nothing that is shifted, unless positions are joined."""
     del graph
-    axis = node.integer("axis", 1) % len(shape)
-    return tuple(None if number == axis else Along(number) for number in range(len(read)))
+    return all_along([node.integer("axis", 1) % len(shape)], len(read))
 
 
 def split(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:
     """Return what parts along an axis need: everything along it."""
     del graph, shape
-    axis = node.integer("axis", 0) % len(read)
-    return tuple(None if number == axis else Along(number) for number in range(len(read)))
+    return all_along([node.integer("axis", 0) % len(read)], len(read))
 
 
 def sliced(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:
@@ -178,8 +185,7 @@ def sliced(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:
     axes = constant(node, graph, 3) if len(node.inputs) > 3 else node.integers("axes", ())
     if not axes:
         return (None,) * len(read)
-    cut = {axis % len(read) for axis in axes}
-    return tuple(None if axis in cut else Along(axis) for axis in range(len(read)))
+    return all_along({axis % len(read) for axis in axes}, len(read))
 
 
 def gathered(node: Node, graph: Graph, read: Shape, shape: Shape) -> Reach:

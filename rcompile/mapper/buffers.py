@@ -20,10 +20,15 @@ ROUNDING = 1e-9
 """Relative, of shares of vectors."""
 
 
-def vectors_waiting(placed: PlacedProgram) -> list[int]:
-    """Return how many vectors wait at most, for each edge of a scheduled program; of what loops carry back, too."""
+def vectors_waiting(placed: PlacedProgram, least: Sequence[int]) -> list[int]:
+    """Return how many vectors wait at most, for each edge of a scheduled program; of what loops carry back, too.
+
+    Args:
+        placed: a program with stages and an interval.
+        least: room that there must be, for each edge.
+    """
     stages = {stage.matrix: stage for stage in placed.stages}
-    found = least_room(placed.program)
+    found = list(least)
     for number, edge in enumerate(placed.program.source.edges):
         if edge.producer < edge.consumer:  # not what a loop carries back
             count = placed.program.matrices[edge.producer].matrix.vectors
@@ -76,7 +81,7 @@ def waiting_bytes(placed: PlacedProgram, spreads: Sequence[Spread]) -> NDArray[n
         spreads: of its matrices over tiles.
     """
     waiting = np.zeros(len(placed.floorplan.slots))
-    edges, rooms = placed.program.source.edges, vectors_waiting(placed)
+    edges, rooms = placed.program.source.edges, vectors_waiting(placed, least_room(placed.program))
     for number, (edge, vectors) in enumerate(zip(edges, rooms, strict=True)):
         own = spreads[edge.consumer]
         each = edge.bytes / placed.program.matrices[edge.producer].matrix.vectors

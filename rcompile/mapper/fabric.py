@@ -172,10 +172,12 @@ def link_loads(flows: Matrix, slots: tuple[int, ...], fabric: Fabric) -> Loads:
     other, stop = np.divmod(at[destination], fabric.per_chip)
     far = chip != other
     chips = np.zeros((fabric.chips, fabric.chips), np.int64)
-    for low, high, size in zip(chip[far], other[far], amount[far], strict=True):
+    between = np.zeros_like(chips)
+    np.add.at(between, (chip[far], other[far]), amount[far])
+    for low, high in zip(*np.nonzero(between), strict=True):
         step = 1 if high > low else -1
         passed = np.arange(low, high, step)
-        chips[passed, passed + step] += size
+        chips[passed, passed + step] += between[low, high]
     gate = np.full(int(far.sum()), -1)
     inside = fabric.carried(
         np.concatenate([chip[~far], chip[far], other[far]]),

@@ -66,7 +66,9 @@ class Emission:
         self._layers = layers_in_ps(self._program, Clock.of(target), columns_converted(placed))
         self._reads = reads_of(placed, self._layers)
         self._spreads = spreads(self._program, placed.places, placed.floorplan.crossbars_per_tile)
-        self._waiting, self._least = vectors_waiting(placed), least_room(self._program)
+        self._least = least_room(self._program)
+        self._waiting = vectors_waiting(placed, self._least)
+        self._roomy: dict[int, float] = {}
 
     def threads(self) -> list[Thread]:
         """Return all threads."""
@@ -120,10 +122,12 @@ class Emission:
     def _receives(self, index: int, tile: int) -> list[Instruction]:
         """Return what a tile waits for before it reads a vector."""
         found: list[Instruction] = []
+        if tile not in self._roomy:
+            self._roomy[tile] = self._roominess(tile)
         for number, edge in enumerate(self._program.source.edges):
             if edge.consumer == index:
                 wanted, least = self._waiting[number], self._least[number]
-                room = least + int((wanted - least) * self._roominess(tile))
+                room = least + int((wanted - least) * self._roomy[tile])
                 found.append(Receive(number, room, room * self._bytes_each(number, tile)))
         return found
 

@@ -1,17 +1,16 @@
 """Accuracy against the resolution of converters: the same program with others, on ideal cells and on dies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rcompile.backends.executor import Executor
 from rcompile.ir.converter import Adc
-from rcompile.ir.placed import PlacedProgram
 from rcompile.pipeline import Trace
 from rcompile.targets.schema import from_dict
 from rcompile.verification.accuracy import score
 from rcompile.verification.data import DataSet
 from rcompile.verification.trials import Conditions, Trials, run_trials
-from rcompile.verification.verify import Verified, fastest_engine
+from rcompile.verification.verify import Verified, fastest_engine, with_converters
 
 
 @dataclass(frozen=True)
@@ -58,10 +57,3 @@ def accuracy_curve(
                 series = run_trials(placed, die, data, quantized, conditions, advance, calibration, compare=False)
         found.append(AtBits(bits, ideal, series))
     return tuple(found)
-
-
-def with_converters(placed: PlacedProgram, adcs: tuple[Adc, ...]) -> PlacedProgram:
-    """Return a program whose layers have other converters."""
-    program = placed.program
-    matrices = tuple(replace(item, adc=adc) for item, adc in zip(program.matrices, adcs, strict=True))
-    return replace(placed, program=replace(program, matrices=matrices))

@@ -1,5 +1,6 @@
 """Verify a program file: check it, execute it, compare it with the model that it implements."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from rcompile.frontend.parse import Model
 from rcompile.ir import container
 from rcompile.ir.arrays import trim_memory
 from rcompile.ir.container import Compiled
+from rcompile.ir.converter import Adc
 from rcompile.ir.graph import Graph
 from rcompile.ir.matrix import MatrixProgram
 from rcompile.ir.placed import PlacedProgram
@@ -143,9 +145,15 @@ def with_resolution(compiled: Compiled, bits: int, path: Path) -> Compiled:
             at=Origin(str(path)),
             hint=f"compile with --set adc.adjustable=true, or with --set adc.bits={bits}",
         )
-    program = compiled.placed.program
-    matrices = tuple(replace(item, adc=item.converter.at_most(bits)) for item in program.matrices)
-    return replace(compiled, placed=replace(compiled.placed, program=replace(program, matrices=matrices)))
+    lowered = [item.converter.at_most(bits) for item in compiled.placed.program.matrices]
+    return replace(compiled, placed=with_converters(compiled.placed, lowered))
+
+
+def with_converters(placed: PlacedProgram, adcs: Sequence[Adc]) -> PlacedProgram:
+    """Return a program whose layers have other converters."""
+    program = placed.program
+    matrices = tuple(replace(item, adc=adc) for item, adc in zip(program.matrices, adcs, strict=True))
+    return replace(placed, program=replace(program, matrices=matrices))
 
 
 def reference_of(compiled: Compiled) -> tuple[Graph, MatrixProgram]:
